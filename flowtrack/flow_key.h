@@ -1,0 +1,34 @@
+/* flow_key.h - the 5-tuple that says which packets belong together. */
+#ifndef FLOWTRACK_FLOW_KEY_H
+#define FLOWTRACK_FLOW_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flow_key {
+    uint8_t source[16]; /* network order; IPv4: the first 4 octets, the rest 0 */
+    uint8_t destination[16];
+    uint16_t source_port; /* host order; 0 without ports */
+    uint16_t destination_port;
+    uint8_t protocol;
+    uint8_t family; /* 4 or 6; 0 under rules.families_share_keys */
+    uint8_t zero[2];
+};
+
+_Static_assert(sizeof(struct flow_key) == 40, "compared and hashed as five 64-bit words");
+
+/* Bring a key into the order in which both directions of a flow are the same (smaller end first).
+ *
+ * Return: true if the ends changed places.
+ */
+bool flow_key_sort(struct flow_key *key);
+
+/* Both ends are the same: such a flow has one direction only. */
+bool flow_key_is_loop(const struct flow_key *key);
+
+/* Hash of a sorted key under a secret, so that a sender cannot choose collisions. */
+uint64_t flow_key_hash(const struct flow_key *key, const uint64_t secret[2]);
+
+bool flow_key_equal(const struct flow_key *a, const struct flow_key *b);
+
+#endif

@@ -1,0 +1,48 @@
+/* rules.h - the two rule sets by which packets become records, as named switches.
+ *
+ * `joy` is exactly Cisco Joy 4.5.0 with wide counters, its oddities included: it proves the machinery, and
+ * keeps models valid that were trained on Joy archives. `flowclassd` is the same record without the faults.
+ * Code asks a switch by name, never which rule set it is; every switch has a unit test that shows both
+ * settings.
+ */
+#ifndef FLOWTRACK_RULES_H
+#define FLOWTRACK_RULES_H
+
+#include <stdbool.h>
+
+struct rules {
+    const char *name; /* as in --rules */
+
+    /* Which packets are looked at (packet.h). */
+    bool ethernet_only_filter; /* Joy's filter "ip or ip6 or vlan" after any link header; else every IP packet
+                                */
+    bool look_through;         /* tunnels and tags: QinQ, MPLS, PPPoE, GRE, IP-in-IP, VXLAN, GTP-U */
+    bool ext_headers_by_eight; /* IPv6 extension headers count 8 octets each and stay in the payload length */
+    bool length_from_capture;  /* a packet cut by the snap length shrinks to what was captured */
+    bool join_fragments;       /* fragments belong to their flow; else protocol 0 */
+    bool offload_lengths;      /* IPv4 total length 0 is a segmentation off-load packet; else dropped */
+    bool families_share_keys;  /* 1.2.3.4 and 102:304:: are the same address */
+
+    /* What a packet does to its flow (flow.h). */
+    bool ring_retransmissions; /* Joy's ring of ten sequence numbers; else by sequence space, with wrap */
+    bool tcp_end_detected;     /* FIN and RST end a flow after a short linger */
+
+    /* When records end (flow_table.h). */
+    bool expire_in_batches; /* after every ten packets, never by the packet itself; else at the packet's own
+                               time */
+
+    /* What a record says (record.h). */
+    bool ipt_wraps;            /* negative gaps as unsigned 32 bit; else 0 */
+    bool end_of_first_half;    /* time_end ignores the second half where the direction is decided */
+    bool dns_asker_is_server;  /* a DNS query marks its sender as the server */
+    bool one_way_points_in;    /* dir "<" in records of one side */
+    bool expire_type_may_lack; /* the mark sits on the half seen first, and none at the end of the capture */
+};
+
+extern const struct rules rules_joy;
+extern const struct rules rules_flowclassd;
+
+/* The rule set of that name, NULL if there is none. */
+const struct rules *rules_find(const char *name);
+
+#endif
