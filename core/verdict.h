@@ -1,4 +1,8 @@
-/* verdict.h - from logits to a label, or an honest "unknown". */
+/* verdict.h - from logits to a label, or an honest "unknown".
+ *
+ * Scores are softmax(logits / temperature). A flow is unknown if "other" (traffic of no class, where the
+ * model has learnt one) has the highest score, or if the winner is under its own threshold.
+ */
 #ifndef CORE_VERDICT_H
 #define CORE_VERDICT_H
 
@@ -13,10 +17,24 @@ struct verdict {
     float scores[TREE_LABELS_MAX]; /* softmax(logits / temperature) */
 };
 
-/* Decide. Unknown: "other" has the highest score, or the winner is under its threshold.
+/* What decides besides the logits; a model carries one, learning tries others. */
+struct verdict_rule {
+    size_t n_labels;
+    int other;                /* index of "other", -1: none */
+    double temperature;       /* > 0 */
+    const double *thresholds; /* (n_labels); NULL: none */
+};
+
+/* The rule of a model; valid as long as the model. */
+struct verdict_rule verdict_rule_of(const struct model *model);
+
+/* Decide.
  *
- * logits: (n_labels).
+ * logits: (n_labels). Where one is not finite the state is VERDICT_NOT_CLASSIFIED and all scores are 0.
  */
-void verdict_decide(struct verdict *verdict, const struct model *model, const float *logits);
+void verdict_decide(struct verdict *verdict, const struct verdict_rule *rule, const float *logits);
+
+/* "classified", "unknown", "not_classified". */
+const char *verdict_state_name(enum verdict_state state);
 
 #endif

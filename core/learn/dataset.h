@@ -25,50 +25,46 @@ struct dataset {
     size_t n_labels;
     char labels[TREE_LABELS_MAX][TREE_NAME_MAX]; /* folder names, sorted; "other" last if there is one */
     size_t n_files;
-    struct dataset_file *files;
+    struct dataset_file *files; /* in order of label, then path */
     uint32_t n_groups;
+    char **groups; /* (n_groups) names of the captures: the file stems, sorted */
     size_t n;
     struct record **records; /* (n) record_size() octets each */
     uint32_t *label;         /* (n) */
     uint32_t *file;          /* (n) index into files */
-    char hash[65];           /* SHA-256 over the contents of the files, in order of label and name */
+    char hash[65];           /* SHA-256 over the contents of the files, in order of label and path */
 };
 
 /* Told of every file or line that was skipped, so that the caller can say it. */
 typedef void dataset_warning_fn(void *context, const struct error *what);
 
-/* Read all archives below some directories.
+/* Read all archives below some directories. Damaged lines and files are skipped, counted and told.
  *
  * directories: (n_directories); each holds one folder a label. Folders of the same name in several join.
  * warn: may be NULL.
  *
- * Return: 0; -ENOENT (no directory, or no archives in it), -EBADMSG (nothing readable), -ENOMEM, err says
- * which.
+ * Return: 0; -ENOENT, -ENOTDIR, -EACCES, -EIO (a directory), -EBADMSG (no archives there, nothing readable in
+ * them, a label name too long, too many labels), -ENOMEM, err says which.
  */
 int dataset_load(struct dataset **datasetp, const char *const *directories, size_t n_directories,
                  dataset_warning_fn *warn, void *context, struct error *err);
 
+/* Free it. NULL is fine. */
 void dataset_free(struct dataset *dataset);
 
-/* Records of a dataset by index: what training and evaluation walk over. */
-struct subset {
-    size_t n;
-    uint32_t *index; /* (n) owned */
-};
+/* Index of the label "other" (traffic of no class), -1 if there is none. */
+int dataset_other(const struct dataset *dataset);
 
-void subset_free(struct subset *subset);
+/* Name of the capture of a record. */
+const char *dataset_capture(const struct dataset *dataset, size_t record);
 
-/* Split by capture into training and hold-out, so that each label's share is near `share` (stratified by
- * label, decided by seed).
+/* Where each label of a data set is in a tree.
  *
- * Return: 0; -EINVAL: too few captures for both sides (err names the label), -ENOMEM.
+ * map: (dataset->n_labels) filled with indices into tree->labels; -1 for "other" where the tree has none:
+ * such flows are not learnt, but serve to measure how unknown traffic is noticed.
+ *
+ * Return: 0; -EINVAL: a folder has no label in the tree, or a label of the tree no folder (err names it).
  */
-int dataset_holdout(const struct dataset *dataset, double share, uint64_t seed, struct subset *train,
-                    struct subset *held_out, struct error *err);
-
-/* The same for cross-validation: fold k of n, every capture held out exactly once over the folds of one seed.
- */
-int dataset_fold(const struct dataset *dataset, unsigned n_folds, unsigned fold, uint64_t seed,
-                 struct subset *train, struct subset *held_out, struct error *err);
+int dataset_map_labels(const struct dataset *dataset, const struct tree *tree, int *map, struct error *err);
 
 #endif

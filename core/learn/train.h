@@ -7,39 +7,20 @@
 #include <stdint.h>
 
 #include "core/engine.h"
-#include "core/learn/dataset.h"
-
-/* How a tree learns: one row of the table of recipes (train.c), by tree name, each field overridable. */
-struct train_recipe {
-    const char *name; /* "flowtree", "notebook" */
-    struct optimizer optimizer;
-    unsigned epochs;
-    unsigned batch;        /* flows */
-    bool drop_partial;     /* the notebook drops the last batch when it is not full */
-    bool by_length;        /* batches of flows of like length */
-    bool class_weights;    /* 1/sqrt(n) by label, mean 1 */
-    double warmup;         /* share of all steps with linearly growing rate */
-    bool cosine;           /* rate falls to 0 as a cosine after the warm-up */
-    double plateau_factor; /* 0: no; else rate *= factor when training accuracy has not risen for
-                              plateau_patience epochs */
-    unsigned plateau_patience;
-    double plateau_minimum; /* lowest rate */
-};
-
-/* The recipe of that name; the one of flowtree for trees that have none of their own. */
-const struct train_recipe *train_recipe_find(const char *tree_name);
+#include "core/learn/recipe.h"
+#include "core/learn/split.h"
 
 struct train_epoch {
     unsigned epoch;                          /* from 1 */
-    double loss, accuracy;                   /* training, as learnt (with dropout) */
-    double held_out_loss, held_out_accuracy; /* NAN without a hold-out */
+    double loss, accuracy;                   /* training, as learnt (with dropout and class weights) */
+    double held_out_loss, held_out_accuracy; /* NAN without a hold-out; no weights */
     double held_out_macro_f1;
-    double rate;
+    double rate; /* of the last step */
 };
 
 struct train_options {
     const struct train_recipe *recipe;
-    uint64_t seed;
+    uint64_t seed;          /* decides shuffles and dropout */
     struct subset train;    /* borrowed */
     struct subset held_out; /* borrowed; n may be 0: then the last epoch is kept */
     const struct engine_ops *engine;
@@ -52,22 +33,25 @@ struct train_options {
 };
 
 struct train_result {
-    unsigned epochs_run;
-    unsigned best_epoch;
-    bool stopped; /* by options.stop */
-    size_t n_epochs;
+    unsigned best_epoch;        /* the one whose weights the model has; 0: stopped within the first */
+    bool stopped;               /* by options.stop */
+    size_t n_epochs;            /* complete ones */
     struct train_epoch *epochs; /* (n_epochs) owned */
 };
 
-/* Train a model in place: fits the normalisation constants, then the weights; the best epoch's weights stay.
+/* Train a model in place: fits the normalisation constants, then the weights. The epoch with the lowest
+ * hold-out loss stays: a loss is less of a lottery than a count on few captures.
  *
- * model: fresh (model_new()) or trained; its labels must be the dataset's.
+ * model: fresh (model_new()) or trained. Flows of "other" are left out where the model has no such label.
  *
- * Return: 0 (also when stopped), -EINVAL (no records, labels differ), -ENODEV, -ENOMEM.
+ * Return: 0 (also when stopped: the weights are those of the best epoch so far, or of the batches done so
+ * far if no epoch is complete); -EINVAL (no records, labels differ), -ENOTSUP (a tree that the engine cannot
+ * run), -ENODEV, -ENOMEM; -EBADMSG: the loss is no longer finite.
  */
 int train_model(struct model *model, const struct dataset *dataset, const struct train_options *options,
                 struct train_result *result, struct error *err);
 
-void train_result_free(struct train_result *result);
+/* Free what a result owns. */
+void train_result_deinit(struct train_result *result);
 
 #endif
