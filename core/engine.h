@@ -41,7 +41,7 @@ struct optimizer {
 struct engine_targets {
     const uint32_t *labels; /* (n_flows) index of the label */
     const float *weights;   /* (n_flows) weight of each flow's loss; NULL: 1 */
-    uint64_t dropout_seed;  /* decides which values dropout leaves out; 0: no dropout */
+    uint64_t dropout_seed;  /* decides which values dropout leaves out (dropout.h); 0: no dropout */
 };
 
 /* What an implementation provides; callers use the engine_*() functions below. */
@@ -73,8 +73,8 @@ struct engine_ops {
     int (*weights)(struct engine *engine, float *weights, struct error *err);
     int (*gradient)(struct engine *engine, float *gradient, struct error *err);
 
-    /* Output of one element for the batch that went through last: (n_instances, out_width). For tests and
-     * --describe. */
+    /* Output of one element for the batch that went through last: (n_instances, out_width); of the root, the
+     * logits. For tests. */
     int (*output)(struct engine *engine, size_t element, float *values, struct error *err);
 
     void (*close)(struct engine *engine);

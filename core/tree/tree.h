@@ -8,7 +8,8 @@
  * An element with `each` walks a list: its own input and its children exist once an item, and its layers see
  * a sequence. Dense and embedding layers work item by item, a recurrent layer takes the whole sequence.
  * `flatten` lays the first `first` items side by side instead (zeros where there is none), and the layers see
- * one vector. An empty list counts as one item of zeros. So trees nest: an `each` may stand below an `each`.
+ * one vector. An empty list counts as one item whose own columns are zeros (after maps and normalisation);
+ * its children, too, have an instance for it. So trees nest: an `each` may stand below an `each`.
  *
  * A tree is immutable once it is built. All weights of a model are one block of floats; struct tensor says
  * which part is what. Files: tree_json.h reads the JSON form, model_file.h the trained model.
@@ -49,7 +50,7 @@ enum activation {
     ACTIVATIONS
 };
 
-enum { TENSOR_RANK_MAX = 2 };
+enum { TENSOR_RANK_MAX = 2, LAYER_TENSORS_MAX = 8 };
 
 /* A named part of the weight block (or of the constant block). Shared elements name the tensors of the
  * element they share. */
@@ -68,8 +69,21 @@ struct tensor {
  * dense       W, b                                                     (units, in), (units)
  * lstm        Wx, Wh, bx, bh; gate rows i, f, c, o                     (4u, in), (4u, u), (4u), (4u)
  * gru         Wx, Wh, bx, bh; gate rows r, z, n (reset after)          (3u, in), (3u, u), (3u), (3u)
- *             bidirectional: those of the forward, then of the backward direction; output 2u wide, forward
- * first embedding   W                                                        (rows, units) dropout     none
+ * embedding   W                                                        (rows, units)
+ * dropout     none
+ *
+ * Bidirectional: the four of the forward direction, then the four of the backward one; output 2u wide,
+ * forward half first. The backward direction walks the list from its end; what it gives at a step is its
+ * state after that step's item, and as the result of the whole list its state after the first item (as in
+ * Keras). With TREE_PADDING_BATCH the padded items are part of the list in both directions.
+ *
+ * Tensor names are "element/layer/tensor". Layer: "dense0", "dense1", ... always numbered; "lstm", "gru",
+ * "embedding" numbered ("lstm0", "lstm1") only where an element has several of the kind; a bidirectional
+ * layer has two parts: "pkt/lstm/forward/Wx", "pkt/lstm/backward/Wx". Normalisation constants:
+ * "element/normalise/mean" and "element/normalise/scale".
+ *
+ * An embedding is the first layer of an element whose whole input is one column; it takes the row whose
+ * index is the value, cut to a whole number and limited to 0..rows-1.
  */
 struct layer {
     enum layer_kind kind;
@@ -83,7 +97,7 @@ struct layer {
     size_t rows; /* embedding: size of the table */
     float rate;  /* dropout: share of values set to 0 in training */
     unsigned n_tensors;
-    size_t tensors[8];
+    size_t tensors[LAYER_TENSORS_MAX];
 };
 
 struct element {
@@ -92,17 +106,20 @@ struct element {
     size_t parent;            /* index; the root's is its own */
     size_t n_children;
     size_t *children; /* (n_children) indices, all smaller than this element's own */
-    size_t share;     /* index of the element whose weights it uses; its own when it has its own */
+    size_t share;     /* index of the element whose weights it uses (never one that shares itself); its own
+                         when it has its own */
 
     /* Input. */
     bool is_list;           /* it has `each` */
     enum field_list list;   /* which list, if is_list */
-    size_t first;           /* at most so many items of the list; 0: as many as a record can hold */
+    enum field_scope scope; /* of its columns and its children */
+    size_t first;           /* lists: at most so many items; without `first` as many as a record can hold */
     bool flatten;           /* the items side by side as one vector of first * item width */
     size_t n_columns;       /* own columns of one item (or of the instance) */
     struct column *columns; /* (n_columns) what to select and how to map it, field.h */
-    size_t normalise;       /* index into tree.constants of mean (n_columns), scale follows; SIZE_MAX: none */
-    float normalise_clip;   /* after it, limit to -clip..clip */
+    size_t normalise;       /* index into tree.constants of mean (n_columns), scale follows: columns become
+                               (x - mean) / scale; SIZE_MAX: none */
+    float normalise_clip;   /* after it, limit to -clip..clip; INFINITY: no limit */
 
     /* Widths. */
     size_t item_width; /* children's outputs, then own columns: what one item is */
@@ -110,7 +127,8 @@ struct element {
     size_t out_width;  /* what the parent sees */
 
     size_t n_layers;
-    struct layer *layers; /* (n_layers); none: the element passes its input on */
+    struct layer *layers; /* (n_layers); none: the element passes its input on. The root's last is dense,
+                             softmax, n_labels wide; no other layer is softmax */
 };
 
 struct tree {
@@ -138,6 +156,15 @@ static inline const struct element *tree_root(const struct tree *tree)
 {
     return &tree->elements[tree->n_elements - 1];
 }
+
+/* Whether the layers of an element see a sequence (a list that is not flattened). */
+static inline bool element_is_sequence(const struct element *element)
+{
+    return element->is_list && !element->flatten;
+}
+
+/* Index of the element with a name. Return: it, SIZE_MAX if there is none. */
+size_t tree_element(const struct tree *tree, const char *name);
 
 /* Find a tensor by name among the trainable ones.
  *
