@@ -1,0 +1,82 @@
+/* config.h - the configuration: one struct, one table of keys, read strictly.
+ *
+ * Files are INI (config.c holds the table; --dump-config prints it with the defaults). What is unknown, given
+ * twice, out of range or of the wrong form is an error that names file and line; nothing is ignored. Later
+ * sources win: the defaults, the file, its drop-ins FILE.d/ *.conf in order of name, --set in order.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "flowtrack/error.h"
+
+enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_CPU, CONFIG_ENGINE_CUDA };
+
+struct config {
+    struct config_flows {
+        int rules;              /* index into config_rules_names */
+        int64_t idle_timeout;   /* microseconds */
+        int64_t active_timeout; /* microseconds */
+        uint32_t packets;       /* list entries of a side */
+        uint32_t ids;           /* of a side */
+        uint32_t max_flows;     /* open at once */
+        uint64_t memory;        /* octets of the flow table */
+        bool byte_dist;
+    } flows;
+    struct config_classify {
+        char *model;      /* file; "": the installed one */
+        int engine;       /* enum config_engine */
+        uint32_t batch;   /* flows that make a batch full */
+        int64_t delay;    /* microseconds after which a batch leaves though it is not full */
+        double threshold; /* below it a verdict is "unknown"; 0: the thresholds of the model */
+        uint32_t threads; /* of the engine; 0: one for each processor */
+    } classify;
+};
+
+/* Names of rule sets, NULL at the end: the choices of flows.rules. */
+extern const char *const config_rules_names[];
+
+/* Set every key to its default. Return: 0, -ENOMEM. */
+int config_init(struct config *config);
+
+/* Free what the values own. */
+void config_deinit(struct config *config);
+
+/* Read a file and its drop-ins.
+ *
+ * path: the main file; drop-ins are looked for in the folder of that name with ".d" appended.
+ * required: false: no such file is no error.
+ *
+ * Return: 0; -EINVAL: what it says is wrong, err has "FILE:LINE: reason"; -ENOENT, -EACCES, -EISDIR, -EIO,
+ * -ENOMEM. The configuration may be half changed on failure: read into a fresh one and exchange.
+ */
+int config_load(struct config *config, const char *path, bool required, struct error *err);
+
+/* The same for one text in memory (tests, fuzzers). name: stands for the file in messages. */
+int config_parse(struct config *config, const char *name, const char *text, struct error *err);
+
+/* Set one key.
+ *
+ * assignment: "section.key=value".
+ *
+ * Return: 0; -EINVAL, err has "section.key: reason"; -ENOMEM.
+ */
+int config_set(struct config *config, const char *assignment, struct error *err);
+
+/* Whether the values go together. Return: 0; -EINVAL, err names the keys. */
+int config_check(const struct config *config, struct error *err);
+
+/* Print every key with its meaning and value, in a form that config_load() reads. Return: 0, -EIO. */
+int config_dump(const struct config *config, FILE *to);
+
+/* Call a function for every key, with its value as text: what the manual is checked against. */
+void config_walk(const struct config *config,
+                 void (*visit)(void *context, const char *section, const char *key, const char *value,
+                               const char *meaning),
+                 void *context);
+
+#endif
