@@ -20,7 +20,7 @@ enum {
     RECORD_PACKETS_MAX = 100,     /* of both sides, merged */
     RECORD_IDS_MAX = 50,          /* IP identification values of one side */
     RECORD_TCP_OPTIONS_MAX = 40,  /* octets; RFC 9293 section 3.1 */
-    RECORD_JSON_MAX = 16384,      /* octets of the longest line that a record becomes, newline included */
+    RECORD_ADDRESS_MAX = 46,      /* octets of the longest address as text, NUL included */
 };
 
 /* Why a record ended. Values are those of IPFIX flowEndReason (RFC 5102 section 5.11.3); 0 is not an IPFIX
@@ -62,12 +62,13 @@ struct record_tcp_side {
     uint8_t options[RECORD_TCP_OPTIONS_MAX];
 };
 
+/* Statistics of the payload octets of both sides. JSON carries the numbers with six decimals. */
 struct record_byte_dist {
-    uint8_t counts[256]; /* payload octets by value, both sides, scaled as Joy does */
-    float mean;
-    float deviation;
-    float entropy;       /* bits an octet */
-    float total_entropy; /* bits */
+    uint8_t counts[256]; /* by value, scaled as Joy does */
+    double mean;
+    double deviation;
+    double entropy;       /* bits an octet */
+    double total_entropy; /* bits */
 };
 
 struct record {
@@ -77,11 +78,12 @@ struct record {
     uint8_t protocol;        /* IP protocol number; 0: IPv4 fragments under the joy rules */
     bool has_ports;          /* sp and dp are numbers (TCP, UDP), else null */
     bool has_tcp;            /* tcp_first_seq, tcp_out, tcp_in mean something */
-    bool has_byte_dist;
-    uint8_t icmp_type; /* of the first packet, ICMP and ICMPv6; for the Community ID, not in JSON */
+    bool has_byte_dist;      /* byte_dist.counts, mean, deviation mean something */
+    bool has_entropy;        /* byte_dist.entropy, total_entropy mean something */
+    uint8_t icmp_type;       /* of the first packet, ICMP and ICMPv6; for the Community ID, not in JSON */
     uint8_t icmp_code;
     uint8_t reason;     /* enum record_reason */
-    char expire_type;   /* what `expire_type` says: 'a', 'i', ...; 0: no such key */
+    char expire_type;   /* what `expire_type` says: one of record_reason_mark(); 0: no such key */
     uint8_t n_packets;  /* entries of packets[] */
     uint16_t interface; /* index given by the capture, for in_iface; not in JSON */
     uint16_t source_port;
@@ -100,13 +102,13 @@ struct record {
     uint16_t ids_in[RECORD_IDS_MAX];  /* (in.n_ids) */
     /* From here on: variable length, see record_size(). */
     struct record_packet packets[RECORD_PACKETS_MAX]; /* (n_packets), order of time */
-    struct record_byte_dist byte_dist;                /* if has_byte_dist */
+    struct record_byte_dist byte_dist;                /* if has_byte_dist or has_entropy */
 };
 
 /* The octets of a record that mean something: what has to be copied or kept. */
 size_t record_size(const struct record *record);
 
-/* Copy a record into memory of the caller.
+/* Copy a record, or the part of one that was kept, into memory of the caller.
  *
  * to: at least record_size(from) octets, aligned for a struct record.
  */
@@ -118,5 +120,32 @@ bool record_equal(const struct record *a, const struct record *b);
 
 /* "idle", "active", "end", "forced", "resources"; "none" for RECORD_REASON_NONE. */
 const char *record_reason_name(enum record_reason reason);
+
+/* The letter by which `expire_type` gives a reason: Joy's 'i' and 'a', and 'e', 'f', 'r' for those that Joy
+ * does not know; 0 for RECORD_REASON_NONE. */
+char record_reason_mark(enum record_reason reason);
+
+/* The reason that a letter stands for; RECORD_REASON_NONE for any other. */
+enum record_reason record_reason_of_mark(char mark);
+
+/* An address as text: RFC 5952, and the last 32 bits with dots where inet_ntop(3) has them.
+ *
+ * text: NUL-terminated on return.
+ * family: 4 or 6.
+ * address: like record.source.
+ *
+ * Return: octets without the NUL.
+ */
+size_t record_address_text(char text[RECORD_ADDRESS_MAX], uint8_t family, const uint8_t address[16]);
+
+/* The address that a text names: dotted IPv4, IPv6, or the 32 hexadecimal digits by which Joy prints an
+ * anonymised address (taken as IPv6).
+ *
+ * text: (length), need not end in a NUL.
+ * familyp: 4 or 6.
+ *
+ * Return: 0, -EINVAL.
+ */
+int record_address_parse(uint8_t address[16], uint8_t *familyp, const char *text, size_t length);
 
 #endif
