@@ -128,6 +128,7 @@ static void pack(struct archive_writer *writer)
     writer->n_block_records = writer->stats.waiting;
     writer->block = writer->text;
     writer->n_block = writer->n_text;
+    writer->n_written = 0;
     if (!writer->compressed)
         return;
     (void)deflateReset(stream);
