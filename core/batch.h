@@ -26,10 +26,13 @@ struct batch_input {
     uint32_t capacity_rows;
 };
 
+struct encode_plan;
+
 struct batch {
     const struct tree *tree;
     uint32_t n_flows;
     struct batch_input *inputs; /* (tree->n_elements) */
+    struct encode_plan *plan;   /* encode.c: how it is filled */
 };
 
 /* Make an empty batch for a tree; it grows as it is filled.
@@ -40,10 +43,10 @@ struct batch {
  */
 int batch_new(struct batch **batchp, const struct tree *tree);
 
-/* Have room in one element's input for so many instances and rows; what it held is lost. For whoever fills a
- * batch (encode.c; tests).
+/* Have room in one element's input for so many instances and rows; what it holds stays. For whoever fills a
+ * batch (encode.c, tests).
  *
- * Return: 0, -ENOMEM.
+ * Return: 0, -ENOMEM (nothing changed).
  */
 int batch_reserve(struct batch *batch, size_t element, uint32_t n_instances, uint32_t n_rows);
 

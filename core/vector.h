@@ -1,0 +1,31 @@
+/* vector.h - what the loops over many values share: a vector type, and one copy of a function per CPU level.
+ */
+#ifndef CORE_VECTOR_H
+#define CORE_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { VECTOR_LANES = 16 };
+
+/* Sixteen floats; the compiler splits them into what the instruction set has. Not passed between functions.
+ */
+typedef float vector_float __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
+typedef int32_t vector_int __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
+
+/* A function with this attribute is compiled for each level; the loader picks at start. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define VECTOR_CLONES
+#endif
+
+/* y = log(1 + max(x, 0)), natural, within 1 ulp of the true value; NaN counts as 0.
+ *
+ * x, y: (n), aligned to 64 octets; may be the same. Reads and writes up to the next multiple of VECTOR_LANES.
+ *
+ * Source: s_log1pf of FreeBSD's libm (Sun Microsystems, 1993): the reduction and the polynomial.
+ */
+void vector_log1p(const float *x, float *y, size_t n);
+
+#endif
