@@ -2,6 +2,10 @@
  *
  * The one place that knows libpcap. Damaged files are read as far as they go: a read error is reported once
  * for each damage and reading goes on behind it (joy-records section 1 says what libpcap makes of each kind).
+ * One thing is kept from libpcap: a pcapng interface block whose options are damaged would leave the
+ * interface without a time resolution, and the next packet on it would divide by that (section 12, item 26
+ * there). Such options are taken out on the way, and the damage is reported here; the interface then counts
+ * microseconds.
  */
 #ifndef FLOWTRACK_CAPTURE_H
 #define FLOWTRACK_CAPTURE_H
@@ -12,6 +16,9 @@
 #include "flowtrack/error.h"
 
 struct capture;
+
+/* Times beyond this, either way, are cut to it, so that they can be added to and subtracted from. */
+#define CAPTURE_TIME_MAX ((int64_t)1 << 61)
 
 struct capture_packet {
     int64_t time; /* microseconds since 1970 UTC; nanoseconds are cut */
@@ -35,25 +42,40 @@ struct capture_live_options {
     uint32_t snap_length;   /* octets */
     uint32_t buffer_octets; /* kernel ring */
     bool promiscuous;
-    int fanout_group; /* PACKET_FANOUT by symmetric hash, -1: none */
+    int fanout_group; /* 0..65535: captures of this group share the packets, both directions of a flow in the
+                         same one (PACKET_FANOUT); -1: none */
 };
 
 /* Open an interface, non-blocking.
  *
- * Return: 0; -EACCES, -ENODEV (no such interface), -EINVAL (filter), err says which.
+ * With a fanout group IPv4 fragments are put together by the kernel before packets are dealt out, since only
+ * whole packets have ports to deal them by; each then counts as one packet.
+ *
+ * Return: 0; -EACCES; -ENODEV (no such interface); -ENETDOWN (it is down); -EINVAL (filter, fanout group);
+ * -EIO. err says which.
  */
 int capture_open_live(struct capture **capturep, const struct capture_live_options *options,
                       struct error *err);
 
 void capture_close(struct capture *capture);
 
-/* LINKTYPE_/DLT_ number. */
+/* DLT_ number, for tracker_set_link_type(). */
 int capture_link_type(const struct capture *capture);
+
+/* Its name in libpcap, "unknown" if it has none there. */
+const char *capture_link_type_name(const struct capture *capture);
+
+/* Read only packets that pass a BPF expression from now on.
+ *
+ * Return: 0; -EINVAL, err says what is wrong with the expression.
+ */
+int capture_set_filter(struct capture *capture, const char *filter, struct error *err);
 
 /* Read the next packet.
  *
  * Return: 1 a packet; 0 the end of the file, or live: none at hand; -EBADMSG damage in a file, reading may go
- * on; -ENODEV the interface is gone, -EIO.
+ * on; -EIO the file or interface cannot be read any more; -ENODEV the interface is gone. err says where and
+ * why.
  */
 int capture_next(struct capture *capture, struct capture_packet *packet, struct error *err);
 
@@ -61,9 +83,15 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
 int capture_descriptor(const struct capture *capture);
 int64_t capture_required_timeout(const struct capture *capture);
 
+/* Live: whether the interface is up. A capture outlives an interface that goes down and comes back.
+ *
+ * Return: 1 up; 0 down; -ENODEV gone, or another one under its name; -ENOTSUP for files.
+ */
+int capture_interface_state(const struct capture *capture);
+
 struct capture_drops {
     uint64_t kernel;    /* ring full */
-    uint64_t interface; /* as the driver says */
+    uint64_t interface; /* as the driver says, for the whole interface: missed and FIFO errors */
 };
 
 /* Live: losses since the start, counting up. Return: 0, -ENOTSUP for files, -EIO. */

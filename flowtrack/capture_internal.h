@@ -1,0 +1,35 @@
+/* capture_internal.h - what capture.c (reading, files) and capture_live.c (interfaces) share. */
+#ifndef FLOWTRACK_CAPTURE_INTERNAL_H
+#define FLOWTRACK_CAPTURE_INTERNAL_H
+
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flowtrack/capture.h"
+
+struct capture_stream;
+
+struct capture {
+    pcap_t *pcap;
+    char *name; /* of the file or interface */
+
+    /* Files. */
+    struct capture_stream *stream; /* NULL: live */
+    uint64_t size;
+    bool has_waiting; /* a packet read together with damage, which is reported first */
+    struct capture_packet waiting;
+
+    /* Interfaces. */
+    unsigned index;     /* of the interface when it was opened */
+    int64_t joined;     /* packets before this time went to the fanout group without us; microseconds */
+    uint32_t last_drop; /* libpcap's counter, which wraps */
+    uint64_t dropped;
+    uint64_t interface_base; /* the interface's counters at the start */
+};
+
+/* Why an interface gave nothing: the result of capture_next(). */
+int capture_live_failed(struct capture *capture, struct error *err);
+
+#endif

@@ -1,0 +1,201 @@
+/* capture_live.c - packets from an interface.
+ *
+ * libpcap maps a kernel ring (TPACKET_V3) and hands out its blocks when they are full or older than the
+ * time-out. It lives through an interface going down by itself: it asks for frequent calls then (required
+ * time-out) and gives an error only when the interface is gone.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_packet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flowtrack/capture.h"
+#include "flowtrack/capture_internal.h"
+
+enum { BLOCK_TIMEOUT_MS = 10 }; /* how long a packet may lie in a block that does not fill */
+
+/* ---- interface counters ---- */
+
+static uint64_t interface_counter(const char *interface, const char *counter)
+{
+    char path[128];
+    unsigned long long value = 0;
+    FILE *file;
+
+    if (snprintf(path, sizeof path, "/sys/class/net/%s/statistics/%s", interface, counter) >=
+        (int)sizeof path)
+        return 0;
+    file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu", &value) != 1)
+        value = 0;
+    (void)fclose(file);
+    return value;
+}
+
+static uint64_t interface_losses(const char *interface)
+{
+    return interface_counter(interface, "rx_missed_errors") + interface_counter(interface, "rx_fifo_errors");
+}
+
+int capture_drops(struct capture *capture, struct capture_drops *drops)
+{
+    struct pcap_stat status;
+    uint64_t losses;
+
+    if (capture->stream)
+        return -ENOTSUP;
+    if (pcap_stats(capture->pcap, &status) < 0)
+        return -EIO;
+    capture->dropped += (uint32_t)(status.ps_drop - capture->last_drop);
+    capture->last_drop = status.ps_drop;
+    losses = interface_losses(capture->name);
+    if (losses < capture->interface_base) /* another interface has this name now */
+        capture->interface_base = 0;
+    drops->kernel = capture->dropped;
+    drops->interface = losses - capture->interface_base;
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static int settings(struct capture *capture, const struct capture_live_options *options)
+{
+    int buffer = options->buffer_octets > INT_MAX ? INT_MAX : (int)options->buffer_octets;
+    int snap = options->snap_length > INT_MAX ? INT_MAX : (int)options->snap_length;
+
+    if (pcap_set_snaplen(capture->pcap, snap) != 0 ||
+        pcap_set_promisc(capture->pcap, options->promiscuous) != 0 ||
+        pcap_set_timeout(capture->pcap, BLOCK_TIMEOUT_MS) != 0)
+        return -EINVAL;
+    return buffer == 0 || pcap_set_buffer_size(capture->pcap, buffer) == 0 ? 0 : -EINVAL;
+}
+
+static int activate(struct capture *capture, struct error *err)
+{
+    static const struct {
+        int status;
+        int code;
+    } codes[] = {
+        {PCAP_ERROR_NO_SUCH_DEVICE, -ENODEV},
+        {PCAP_ERROR_PERM_DENIED, -EACCES},
+        {PCAP_ERROR_PROMISC_PERM_DENIED, -EACCES},
+        {PCAP_ERROR_IFACE_NOT_UP, -ENETDOWN},
+    };
+    int status = pcap_activate(capture->pcap);
+    int code = -EIO;
+    const char *detail = pcap_geterr(capture->pcap);
+
+    if (status >= 0)
+        return 0;
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i].status == status)
+            code = codes[i].code;
+    return error_set(err, code, "%s: %s%s%s", capture->name, pcap_statustostr(status), *detail ? ": " : "",
+                     detail);
+}
+
+/* From this moment on the kernel deals packets out; before it we got all of them, which others in the group
+ * had too. */
+static int join_fanout(struct capture *capture, int group, struct error *err)
+{
+    int argument = group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+    struct timespec now;
+
+    if (group > UINT16_MAX)
+        return error_set(err, -EINVAL, "%s: fanout group %d is above 65535", capture->name, group);
+    if (setsockopt(pcap_fileno(capture->pcap), SOL_PACKET, PACKET_FANOUT, &argument, sizeof argument) < 0)
+        return error_set(err, -errno, "%s: fanout group %d: %s", capture->name, group, strerror(errno));
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    capture->joined = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return 0;
+}
+
+static int start(struct capture *capture, const struct capture_live_options *options, struct error *err)
+{
+    char reason[PCAP_ERRBUF_SIZE] = "";
+    int result;
+
+    capture->pcap = pcap_create(options->interface, reason);
+    if (!capture->pcap)
+        return error_set(err, -ENOMEM, "%s: %s", capture->name, reason);
+    if (settings(capture, options) < 0)
+        return error_set(err, -EINVAL, "%s: snap length or buffer size out of range", capture->name);
+    result = activate(capture, err);
+    if (result < 0)
+        return result;
+    if (pcap_setnonblock(capture->pcap, 1, reason) < 0)
+        return error_set(err, -EIO, "%s: %s", capture->name, reason);
+    if (options->filter) {
+        result = capture_set_filter(capture, options->filter, err);
+        if (result < 0)
+            return result;
+    }
+    capture->index = if_nametoindex(capture->name);
+    capture->interface_base = interface_losses(capture->name);
+    return options->fanout_group >= 0 ? join_fanout(capture, options->fanout_group, err) : 0;
+}
+
+int capture_open_live(struct capture **capturep, const struct capture_live_options *options,
+                      struct error *err)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+    int result;
+
+    if (capture)
+        capture->name = strdup(options->interface);
+    if (!capture || !capture->name) {
+        free(capture);
+        return error_set(err, -ENOMEM, "%s: no memory", options->interface);
+    }
+    capture->joined = INT64_MIN;
+    result = start(capture, options, err);
+    if (result < 0) {
+        capture_close(capture);
+        return result;
+    }
+    *capturep = capture;
+    return 0;
+}
+
+/* ---- waiting and failing ---- */
+
+int capture_interface_state(const struct capture *capture)
+{
+    struct ifreq request = {0};
+
+    if (capture->stream)
+        return -ENOTSUP;
+    if (if_nametoindex(capture->name) != capture->index)
+        return -ENODEV;
+    (void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", capture->name);
+    if (ioctl(pcap_fileno(capture->pcap), SIOCGIFFLAGS, &request) < 0)
+        return -ENODEV;
+    return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+}
+
+int capture_live_failed(struct capture *capture, struct error *err)
+{
+    int code = capture_interface_state(capture) == -ENODEV ? -ENODEV : -EIO;
+
+    return error_set(err, code, "%s: %s", capture->name, pcap_geterr(capture->pcap));
+}
+
+int capture_descriptor(const struct capture *capture)
+{
+    return pcap_get_selectable_fd(capture->pcap);
+}
+
+int64_t capture_required_timeout(const struct capture *capture)
+{
+    const struct timeval *timeout = pcap_get_required_select_timeout(capture->pcap);
+
+    return timeout ? (int64_t)timeout->tv_sec * 1000000 + timeout->tv_usec : 0;
+}
