@@ -18,10 +18,12 @@ struct rules {
                                 */
     bool look_through;         /* tunnels and tags: QinQ, MPLS, PPPoE, GRE, IP-in-IP, VXLAN, GTP-U */
     bool ext_headers_by_eight; /* IPv6 extension headers count 8 octets each and stay in the payload length */
-    bool length_from_capture;  /* a packet cut by the snap length shrinks to what was captured */
-    bool join_fragments;       /* fragments belong to their flow; else protocol 0 */
-    bool offload_lengths;      /* IPv4 total length 0 is a segmentation off-load packet; else dropped */
-    bool families_share_keys;  /* 1.2.3.4 and 102:304:: are the same address */
+    bool headers_unchecked; /* headers that were not captured read as 0, the version nibble is not looked at,
+                               lengths may go below 0 */
+    bool length_from_capture; /* a packet cut by the snap length shrinks to what was captured */
+    bool join_fragments;      /* fragments belong to their flow; else protocol 0 */
+    bool offload_lengths;     /* IPv4 total length 0 is a segmentation off-load packet; else dropped */
+    bool families_share_keys; /* 1.2.3.4 and 102:304:: are the same address */
 
     /* What a packet does to its flow (flow.h). */
     bool ring_retransmissions; /* Joy's ring of ten sequence numbers; else by sequence space, with wrap */

@@ -53,21 +53,27 @@ struct tracker_config {
     X(link_type, "link type that is not decoded")                                                            \
     X(tags_deep, "more tags or tunnels than are looked through")                                             \
     X(ip_short, "IP header cut short")                                                                       \
+    X(ip_version, "IP version that is not the one its frame names")                                          \
     X(ip_header_length, "IPv4 header length below 20")                                                       \
     X(ip_total_length, "IP total length shorter than its header")                                            \
     X(ip_extension, "IPv6 extension headers that do not end in a transport header")                          \
     X(ip_no_next, "IPv6 without a next header (59)")                                                         \
-    X(fragment_overlap, "fragment that cannot be placed")
+    X(fragment_overlap, "fragment over another one, or that cannot be placed")
 
 /* Packets that should have counted and do not, by cause. */
-#define TRACKER_DROPPED(X)                                                                                   \
-    X(flow_memory, "no memory for a new flow")                                                               \
-    X(fragment_table, "fragment table full: the fragment counts under protocol and addresses only")
+#define TRACKER_DROPPED(X) X(flow_memory, "no memory for a new flow")
 
 /* Detail lost while the packet itself was counted. */
 #define TRACKER_TRIMMED(X)                                                                                   \
     X(list_memory, "packet list or id entries not kept: memory limit")                                       \
-    X(snap, "packets cut by the snap length")
+    X(snap, "packets cut by the snap length")                                                                \
+    X(tcp_header, "TCP header cut or wrong: no ports")                                                       \
+    X(udp_header, "UDP header cut: no ports")                                                                \
+    X(icmp_header, "ICMP header cut")                                                                        \
+    X(tunnel_content, "tunnel without an IP packet: counts as what carries it")                              \
+    X(tunnels_deep, "more tunnels than are looked through: counts as what carries the rest")                 \
+    X(fragment_orphan, "fragment whose first one did not come in time: no ports")                            \
+    X(fragment_table, "fragment table full: no ports")
 
 #define TRACKER_FIELD(name, text) uint64_t name;
 struct tracker_stats {
