@@ -53,7 +53,7 @@ const struct config_key config_keys[] = {
         "the longest that a finished flow waits for others"),
     KEY(classify, threshold, SHARE, "0",
         "a verdict less sure than this is \"unknown\"; 0: as the model says"),
-    KEY(classify, threads, COUNT(0, 1024), "1",
+    KEY(classify, threads, COUNT(0, 1024), "0",
         "threads of the CPU engine; 0: one for each processor"),
 };
 /* clang-format on */

@@ -76,15 +76,17 @@ static const struct row rows[] = {
     ROW(0, "epochs", "N", KIND_COUNT, LEARNS, epochs, NULL),
     ROW(0, "batch", "N", KIND_COUNT, LEARNS, batch, NULL),
     ROW(0, "seed", "N", KIND_SEED, LEARNS, seed, NULL),
-    ROW(0, "holdout", "SHARE", KIND_SHARE, LEARNS, holdout, NULL),
-    ROW(0, "report", "FILE", KIND_TEXT, LEARNS, report, "of training and evaluation"),
+    ROW(0, "holdout", "SHARE", KIND_SHARE, ON(COMMAND_TRAIN), holdout, NULL),
+    ROW(0, "report", "FILE", KIND_TEXT, LEARNS, report, "of training"),
+    ROW(0, "folds", "N", KIND_COUNT, ON(COMMAND_EVALUATE), folds, NULL),
+    ROW(0, "seeds", "N", KIND_COUNT, ON(COMMAND_EVALUATE), seeds, "of --evaluate --tree: cross-validation"),
     ROW('v', "verbose", NULL, KIND_FLAG, ANY, verbose, "say more"),
 };
 /* clang-format on */
 
 enum { N_ROWS = sizeof rows / sizeof rows[0], FIRST_LONG = 256 };
 
-static const struct options defaults = {.seed = 1, .holdout = 0.25};
+static const struct options defaults = {.seed = 1, .holdout = -1, .folds = 4, .seeds = 1};
 
 static void *field(struct options *options, const struct row *row)
 {

@@ -45,7 +45,9 @@ struct options {
     uint32_t epochs; /* 0: as the recipe says */
     uint32_t batch;  /* 0: as the recipe says */
     uint64_t seed;
-    double holdout; /* share */
+    double holdout; /* share of the captures; below 0: not given */
+    uint32_t folds; /* of a cross-validation */
+    uint32_t seeds; /* it is repeated with */
 };
 
 /* Read the command line.

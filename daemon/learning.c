@@ -1,0 +1,332 @@
+#include "daemon/learning.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/learn/learn.h"
+#include "core/learn/report.h"
+#include "core/tree/describe.h"
+#include "core/tree/model_file.h"
+#include "core/tree/tree_json.h"
+#include "daemon/engines.h"
+#include "daemon/installed.h"
+#include "daemon/log.h"
+#include "daemon/paths.h"
+#include "daemon/progress.h"
+
+/* What the three commands share. */
+struct learning {
+    const struct options *options;
+    const volatile sig_atomic_t *stop;
+    struct dataset *dataset;
+    const struct engine_ops *engine;
+    struct engine_options engine_options;
+    struct progress progress;
+    char date[32];
+};
+
+static void dataset_warn(void *context, const struct error *what)
+{
+    log_warning("%s", what->text);
+}
+
+static int learning_begin(struct learning *learning, const struct options *options,
+                          const struct config *config, const volatile sig_atomic_t *stop, struct error *err)
+{
+    time_t now = time(NULL);
+    struct tm civil;
+    int r;
+
+    *learning = (struct learning){
+        .options = options, .stop = stop, .engine_options = {.threads = config->classify.threads}};
+    (void)gmtime_r(&now, &civil);
+    (void)strftime(learning->date, sizeof learning->date, "%Y-%m-%dT%H:%M:%SZ", &civil);
+    r = engines_find(&learning->engine, (enum config_engine)config->classify.engine, err);
+    if (r == 0)
+        r = dataset_load(&learning->dataset, options->inputs, options->n_inputs, dataset_warn, NULL, err);
+    progress_init(&learning->progress);
+    return r;
+}
+
+static void learning_end(struct learning *learning)
+{
+    progress_end(&learning->progress);
+    dataset_free(learning->dataset);
+}
+
+/* A recipe with what the command line changes in it. */
+static struct train_recipe recipe_for(const char *tree_name, const struct options *options)
+{
+    struct train_recipe recipe = *train_recipe_find(tree_name);
+
+    if (options->epochs > 0)
+        recipe.epochs = options->epochs;
+    if (options->batch > 0)
+        recipe.batch = recipe.large_batch = options->batch;
+    return recipe;
+}
+
+static void on_batch(void *context, unsigned epoch, size_t done, size_t of_flows)
+{
+    struct learning *learning = context;
+    char detail[32];
+
+    (void)snprintf(detail, sizeof detail, "epoch %u", epoch);
+    progress_update(&learning->progress, "flows of the epoch", done, 0, 0, detail);
+}
+
+static void on_epoch(void *context, const struct train_epoch *epoch)
+{
+    if (isnan(epoch->held_out_loss))
+        log_notice("epoch %3u  loss %.4f  accuracy %.3f", epoch->epoch, epoch->loss, epoch->accuracy);
+    else
+        log_notice("epoch %3u  loss %.4f  accuracy %.3f  held out: loss %.4f  accuracy %.3f  macro-F1 %.3f",
+                   epoch->epoch, epoch->loss, epoch->accuracy, epoch->held_out_loss, epoch->held_out_accuracy,
+                   epoch->held_out_macro_f1);
+}
+
+static void on_stage(void *context, const char *what)
+{
+    log_notice("%s", what);
+}
+
+static void on_fold(void *context, const struct crossval_fold *fold)
+{
+    log_notice("seed %u of %u, fold %u of %u: macro-F1 %.3f, baseline %.3f, %.1f s", fold->seed + 1,
+               fold->n_seeds, fold->fold + 1, fold->n_folds, fold->macro_f1, fold->baseline_macro_f1,
+               fold->seconds);
+}
+
+/* What came of a training run: the figures, the model, the report. */
+static int train_deliver(const struct learning *learning, struct learn_result *result, struct error *err)
+{
+    const struct options *options = learning->options;
+    struct report report = {
+        .title = result->model->tree->name,
+        .version = PATHS_VERSION,
+        .date = learning->date,
+        .model = result->model,
+        .tree = result->model->tree,
+        .dataset = learning->dataset,
+        .training = &result->training,
+        .evaluation = result->evaluated ? &result->evaluation : NULL,
+    };
+    int r;
+
+    if (result->training.stopped)
+        log_notice("stopped; the model is that of epoch %u", result->training.best_epoch);
+    r = model_save(result->model, options->output, err);
+    if (r < 0)
+        return r;
+    log_notice("%s: model %s, tree %s, learnt from %zu flows", options->output, result->model->id,
+               result->model->tree->name, result->train.n);
+    if (result->evaluated && evaluation_print(stdout, &result->evaluation) < 0)
+        return error_set(err, -EIO, "standard output: %s", strerror(errno));
+    return options->report != NULL ? report_write(&report, options->report, err) : 0;
+}
+
+static int train(struct learning *learning, struct error *err)
+{
+    const struct options *options = learning->options;
+    struct learn_options learn = learn_defaults();
+    struct learn_result result = {0};
+    int r;
+
+    learn.tree_path = options->tree != NULL ? options->tree : PATHS_TREE_STANDARD;
+    learn.epochs = options->epochs;
+    learn.batch = options->batch;
+    if (options->holdout >= 0)
+        learn.holdout = options->holdout;
+    learn.seed = options->seed;
+    learn.engine = learning->engine;
+    learn.engine_options = learning->engine_options;
+    learn.version = PATHS_VERSION;
+    learn.date = learning->date;
+    learn.stop = learning->stop;
+    learn.on_epoch = on_epoch;
+    learn.on_batch = on_batch;
+    learn.on_stage = on_stage;
+    learn.context = learning;
+    r = learn_model(&result, learning->dataset, &learn, err);
+    progress_end(&learning->progress);
+    if (r < 0)
+        return r;
+    r = train_deliver(learning, &result, err);
+    learn_result_deinit(&result);
+    return r;
+}
+
+static int evaluate_model(struct learning *learning, const struct config *config, struct error *err)
+{
+    const char *path = installed_model(config);
+    struct evaluation evaluation;
+    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
+    struct model *model;
+    bool heldout_only;
+    int r = model_load(&model, path, err);
+
+    if (r < 0)
+        return r;
+    r = learn_evaluate(&evaluation, model, learning->dataset, NULL, learning->engine,
+                       &learning->engine_options, &heldout_only, err);
+    if (r == 0) {
+        log_notice("%s: model %s, tree %s%s", path, model->id, model->tree->name,
+                   heldout_only ? "; it was trained on these files: judged on the captures held out then"
+                                : "");
+        if (evaluation_print(stdout, &evaluation) < 0)
+            r = error_set(err, -EIO, "standard output: %s", strerror(errno));
+        report.title = model->tree->name;
+        report.model = model;
+        report.tree = model->tree;
+        report.evaluation = &evaluation;
+        if (r == 0 && learning->options->report != NULL)
+            r = report_write(&report, learning->options->report, err);
+        evaluation_deinit(&evaluation);
+    }
+    model_free(model);
+    return r;
+}
+
+static int evaluate_tree(struct learning *learning, struct error *err)
+{
+    const struct options *options = learning->options;
+    struct crossval_options crossval = {
+        .folds = options->folds,
+        .seeds = options->seeds,
+        .seed = options->seed,
+        .engine = learning->engine,
+        .engine_options = learning->engine_options,
+        .stop = learning->stop,
+        .on_fold = on_fold,
+        .on_batch = on_batch,
+        .context = learning,
+    };
+    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
+    struct crossval_result result;
+    struct train_recipe recipe;
+    struct tree *tree;
+    int r = learn_tree(&tree, options->tree, learning->dataset, false, err);
+
+    if (r < 0)
+        return r;
+    recipe = recipe_for(tree->name, options);
+    crossval.recipe = &recipe;
+    r = crossval_run(&result, learning->dataset, tree, &crossval, err);
+    progress_end(&learning->progress);
+    if (r == 0) {
+        if (crossval_print(stdout, &result) < 0)
+            r = error_set(err, -EIO, "standard output: %s", strerror(errno));
+        report.title = tree->name;
+        report.tree = tree;
+        report.crossval = &result;
+        if (r == 0 && options->report != NULL)
+            r = report_write(&report, options->report, err);
+        crossval_deinit(&result);
+    }
+    tree_free(tree);
+    return r;
+}
+
+int learning_train(const struct options *options, const struct config *config,
+                   const volatile sig_atomic_t *stop)
+{
+    struct learning learning;
+    struct error err;
+    int r = learning_begin(&learning, options, config, stop, &err);
+
+    if (r == 0)
+        r = train(&learning, &err);
+    learning_end(&learning);
+    if (r < 0)
+        log_error("%s", err.text);
+    return r;
+}
+
+int learning_evaluate(const struct options *options, const struct config *config,
+                      const volatile sig_atomic_t *stop)
+{
+    struct learning learning;
+    struct error err;
+    int r = learning_begin(&learning, options, config, stop, &err);
+
+    if (r == 0)
+        r = options->tree != NULL ? evaluate_tree(&learning, &err) : evaluate_model(&learning, config, &err);
+    learning_end(&learning);
+    if (r < 0)
+        log_error("%s", err.text);
+    return r;
+}
+
+/* Whether a file is a model: its first eight octets are a small number, so some of them are 0; those of a
+ * tree are text. */
+static int is_model(bool *model, const char *path, struct error *err)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    char begin[8];
+    ssize_t n;
+
+    if (descriptor < 0)
+        return error_set(err, -errno, "%s: %s", path, strerror(errno));
+    n = read(descriptor, begin, sizeof begin);
+    (void)close(descriptor);
+    if (n < 0)
+        return error_set(err, errno == EISDIR ? -EISDIR : -EIO, "%s: %s", path, strerror(errno));
+    *model = memchr(begin, '\0', (size_t)n) != NULL;
+    return 0;
+}
+
+static int describe_model(const struct model *model)
+{
+    const struct tree *tree = model->tree;
+
+    if (describe_tree(stdout, tree) < 0)
+        return -EIO;
+    printf("\nmodel %s%s%s, temperature %.3f\n", model->id, model->parent[0] != '\0' ? ", after " : "",
+           model->parent, model->temperature);
+    for (size_t i = 0; i < tree->n_labels; i++)
+        printf("  %-20s threshold %.3f\n", tree->labels[i], model->thresholds[i]);
+    if (model->training != NULL)
+        printf("training %s\n", model->training);
+    return fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
+}
+
+static int describe(const char *path, struct error *err)
+{
+    struct model *model;
+    struct tree *tree;
+    bool trained = false;
+    int r = is_model(&trained, path, err);
+
+    if (r < 0)
+        return r;
+    if (trained) {
+        r = model_load(&model, path, err);
+        if (r < 0)
+            return r;
+        r = describe_model(model);
+        model_free(model);
+    } else {
+        r = tree_load(&tree, path, NULL, 0, err);
+        if (r < 0)
+            return r;
+        r = describe_tree(stdout, tree);
+        tree_free(tree);
+    }
+    return r < 0 ? error_set(err, r, "standard output: %s", strerror(errno)) : 0;
+}
+
+int learning_describe(const struct options *options, const struct config *config,
+                      const volatile sig_atomic_t *stop)
+{
+    struct error err;
+    int r = describe(options->inputs[0], &err);
+
+    if (r < 0)
+        log_error("%s", err.text);
+    return r;
+}

@@ -1,0 +1,51 @@
+/* line_file.h - a file of lines that a thread appends to: gathered in memory, written as whole lines.
+ *
+ * A line is in the file completely or not at all: after a short write (full disk) the part of a line that got
+ * through is taken back where the file allows it.
+ */
+#ifndef DAEMON_LINE_FILE_H
+#define DAEMON_LINE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flowtrack/error.h"
+
+enum { LINE_FILE_BUFFER = 1 << 18 };
+
+struct line_file;
+
+/* Open a file.
+ *
+ * path: "-" is standard output.
+ * append: keep what is there; else start empty.
+ *
+ * Return: 0; -EACCES, -ENOENT, -EISDIR, -EIO, -ENOMEM with err filled.
+ */
+int line_file_open(struct line_file **filep, const char *path, bool append, struct error *err);
+
+/* Room for the next line.
+ *
+ * size: octets wanted, at most LINE_FILE_BUFFER.
+ *
+ * Return: where to put it; what was gathered is written first when there is no room. Follow with
+ * line_file_added().
+ */
+char *line_file_room(struct line_file *file, size_t size);
+
+/* A line of so many octets, its newline included, has been put there. */
+void line_file_added(struct line_file *file, size_t size);
+
+/* Write what was gathered.
+ *
+ * written, lost: lines since the last flush.
+ *
+ * Return: 0; -EIO, -ENOSPC, -EPIPE: lines were lost, err names the file and the reason.
+ */
+int line_file_flush(struct line_file *file, uint64_t *written, uint64_t *lost, struct error *err);
+
+/* Close and free; what was not flushed is gone. NULL is fine. Return: 0, -EIO. */
+int line_file_close(struct line_file *file, struct error *err);
+
+#endif

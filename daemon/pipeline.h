@@ -1,0 +1,56 @@
+/* pipeline.h - the path of the data, from packets to log lines, as one object.
+ *
+ *     capture -> tracker -> batch -> classifier (encode, engine, verdict) -> writer (archive, log)
+ *                '---- intake ----'
+ *
+ * The pipeline owns everything behind the capture. Its drivers feed the intake: offline.c from files,
+ * service.c from interfaces. What is at the end of the path, and whether there is a classifier in it, depends
+ * on what is asked for.
+ */
+#ifndef DAEMON_PIPELINE_H
+#define DAEMON_PIPELINE_H
+
+#include "daemon/config.h"
+#include "daemon/intake.h"
+#include "daemon/stats.h"
+#include "daemon/verdict_log.h"
+#include "flowtrack/error.h"
+
+struct pipeline_options {
+    const struct config *config; /* needed during pipeline_new() only */
+    bool classify;               /* false: records only */
+    const char *verdicts;        /* file of the verdict log, "-" for standard output; NULL: none */
+    const char *records;         /* file of the archive, likewise */
+    bool append;                 /* keep what is in the verdict log */
+    enum intake_pressure pressure;
+    struct verdict_context context; /* of the log's lines; what it points to must outlive the pipeline */
+};
+
+struct pipeline;
+
+/* Open the files, load the model, start the threads.
+ *
+ * Return: 0; what loading a model, an engine or opening a file can return, err filled.
+ */
+int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *options, struct error *err);
+
+/* Where the packets go. */
+struct intake *pipeline_intake(struct pipeline *pipeline);
+
+struct stats *pipeline_stats(struct pipeline *pipeline);
+
+/* The model in use, NULL without; and the engine that was chosen. */
+const struct model *pipeline_model(const struct pipeline *pipeline);
+const char *pipeline_engine(const struct pipeline *pipeline);
+
+/* End: every flow in the tracker ends, every batch is judged and written, the threads end, the files are
+ * closed. Nothing may be fed afterwards; the counters can still be read.
+ *
+ * Return: 0; -EIO, -ENOSPC: something could not be written, err says what.
+ */
+int pipeline_drain(struct pipeline *pipeline, struct error *err);
+
+/* Free a pipeline, drained or not. NULL is fine. */
+void pipeline_free(struct pipeline *pipeline);
+
+#endif

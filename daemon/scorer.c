@@ -1,0 +1,81 @@
+#include "daemon/scorer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/encode.h"
+
+struct scorer {
+    struct served_model *served;
+    struct engine *engine;
+    struct batch *inputs;
+    float *logits; /* (capacity, n_labels) */
+};
+
+int scorer_new(struct scorer **scorerp, const struct engine_ops *ops, const struct engine_options *options,
+               struct served_model *served, size_t capacity, struct error *err)
+{
+    const struct tree *tree = served->model->tree;
+    struct scorer *scorer = calloc(1, sizeof *scorer);
+    int r;
+
+    if (scorer == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    scorer->served = served_model_ref(served);
+    r = engine_open(&scorer->engine, ops, options, err);
+    if (r == 0)
+        r = ops->load(scorer->engine, served->model, err);
+    if (r == 0 && batch_new(&scorer->inputs, tree) < 0)
+        r = error_set(err, -ENOMEM, "out of memory");
+    if (r == 0) {
+        scorer->logits = calloc(capacity * tree->n_labels, sizeof scorer->logits[0]);
+        if (scorer->logits == NULL)
+            r = error_set(err, -ENOMEM, "out of memory");
+    }
+    if (r < 0) {
+        scorer_free(scorer);
+        return r;
+    }
+    *scorerp = scorer;
+    return 0;
+}
+
+void scorer_free(struct scorer *scorer)
+{
+    if (scorer == NULL)
+        return;
+    free(scorer->logits);
+    batch_free(scorer->inputs);
+    engine_close(scorer->engine);
+    served_model_unref(scorer->served);
+    free(scorer);
+}
+
+int scorer_score(struct scorer *scorer, struct flow_batch *batch, struct error *err)
+{
+    const struct model *model = scorer->served->model;
+    const struct verdict_rule rule = verdict_rule_of(model);
+    int r = encode_records(scorer->inputs, model, batch->record, batch->n, ENCODE_SERVING);
+
+    if (r < 0)
+        return error_set(err, r, "out of memory");
+    r = scorer->engine->ops->forward(scorer->engine, scorer->inputs, scorer->logits, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < batch->n; i++)
+        verdict_decide(&batch->verdict[i], &rule, scorer->logits + i * model->tree->n_labels);
+    batch->classified = true;
+    batch->model = served_model_ref(scorer->served);
+    batch->engine = scorer_engine(scorer);
+    return 0;
+}
+
+struct served_model *scorer_model(const struct scorer *scorer)
+{
+    return scorer->served;
+}
+
+const char *scorer_engine(const struct scorer *scorer)
+{
+    return scorer->engine->ops->name;
+}

@@ -1,0 +1,207 @@
+#include "daemon/stats.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stats {
+    pthread_mutex_t lock;
+    struct stats_snapshot counts; /* all but what is summed over the sources */
+    uint64_t judged;              /* flows of batches that came to stats_judged() */
+    size_t n_sources;
+    struct stats_source sources[];
+};
+
+int stats_new(struct stats **statsp, size_t n_sources)
+{
+    struct stats *stats = calloc(1, sizeof *stats + n_sources * sizeof stats->sources[0]);
+
+    if (stats == NULL)
+        return -ENOMEM;
+    (void)pthread_mutex_init(&stats->lock, NULL);
+    stats->n_sources = n_sources;
+    *statsp = stats;
+    return 0;
+}
+
+void stats_free(struct stats *stats)
+{
+    if (stats == NULL)
+        return;
+    (void)pthread_mutex_destroy(&stats->lock);
+    free(stats);
+}
+
+void stats_source(struct stats *stats, size_t index, const struct stats_source *now)
+{
+    pthread_mutex_lock(&stats->lock);
+    stats->sources[index] = *now;
+    pthread_mutex_unlock(&stats->lock);
+}
+
+/* Count a flow under its label, in a row of that name. Labels outlive the models that gave them. */
+static void label_count(struct stats_snapshot *counts, const char *label)
+{
+    size_t i = 0;
+
+    while (i < counts->n_labels && strcmp(counts->labels[i].name, label) != 0)
+        i++;
+    if (i == STATS_LABELS_MAX) {
+        counts->labels_full++;
+        return;
+    }
+    if (i == counts->n_labels) {
+        strcpy(counts->labels[i].name, label);
+        counts->n_labels++;
+    }
+    counts->labels[i].flows++;
+}
+
+static void verdict_count(struct stats_snapshot *counts, const struct flow_batch *batch, size_t flow)
+{
+    const struct verdict *verdict = &batch->verdict[flow];
+
+    switch (verdict->state) {
+    case VERDICT_CLASSIFIED:
+        counts->classified++;
+        label_count(counts, batch->model->model->tree->labels[verdict->label]);
+        break;
+    case VERDICT_UNKNOWN:
+        counts->unknown++;
+        break;
+    case VERDICT_NOT_CLASSIFIED:
+        counts->not_classified[FLOW_CAUSE_scores]++;
+        break;
+    }
+}
+
+void stats_judged(struct stats *stats, const struct flow_batch *batch)
+{
+    pthread_mutex_lock(&stats->lock);
+    stats->judged += batch->n;
+    if (!batch->classified)
+        stats->counts.not_classified[batch->cause] += batch->n;
+    for (size_t i = 0; batch->classified && i < batch->n; i++)
+        verdict_count(&stats->counts, batch, i);
+    pthread_mutex_unlock(&stats->lock);
+}
+
+void stats_written(struct stats *stats, const struct stats_output *verdicts,
+                   const struct stats_output *records)
+{
+    pthread_mutex_lock(&stats->lock);
+    stats->counts.verdicts.written += verdicts->written;
+    stats->counts.verdicts.lost += verdicts->lost;
+    stats->counts.records.written += records->written;
+    stats->counts.records.lost += records->lost;
+    pthread_mutex_unlock(&stats->lock);
+}
+
+static void tracker_add(struct tracker_stats *sum, const struct tracker_stats *one)
+{
+    sum->packets += one->packets;
+    sum->decoded += one->decoded;
+    sum->octets += one->octets;
+    sum->retransmissions += one->retransmissions;
+#define ADD(name, text) sum->ignored.name += one->ignored.name;
+    TRACKER_IGNORED(ADD)
+#undef ADD
+#define ADD(name, text) sum->dropped.name += one->dropped.name;
+    TRACKER_DROPPED(ADD)
+#undef ADD
+#define ADD(name, text) sum->trimmed.name += one->trimmed.name;
+    TRACKER_TRIMMED(ADD)
+#undef ADD
+    sum->flows_created += one->flows_created;
+    for (size_t i = 0; i < RECORD_REASONS; i++)
+        sum->flows_finished[i] += one->flows_finished[i];
+    sum->flows_active += one->flows_active;
+    sum->memory += one->memory;
+    sum->memory_peak += one->memory_peak;
+    if (one->expiry_lag_max > sum->expiry_lag_max)
+        sum->expiry_lag_max = one->expiry_lag_max;
+}
+
+uint64_t stats_finished(const struct tracker_stats *tracker)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < RECORD_REASONS; i++)
+        sum += tracker->flows_finished[i];
+    return sum;
+}
+
+uint64_t stats_ignored(const struct tracker_stats *tracker)
+{
+    uint64_t sum = 0;
+
+#define ADD(name, text) sum += tracker->ignored.name;
+    TRACKER_IGNORED(ADD)
+#undef ADD
+    return sum;
+}
+
+uint64_t stats_dropped(const struct tracker_stats *tracker)
+{
+    uint64_t sum = 0;
+
+#define ADD(name, text) sum += tracker->dropped.name;
+    TRACKER_DROPPED(ADD)
+#undef ADD
+    return sum;
+}
+
+uint64_t stats_not_classified(const struct stats_snapshot *snapshot)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < FLOW_CAUSES_N; i++)
+        sum += snapshot->not_classified[i];
+    return sum;
+}
+
+void stats_read(struct stats *stats, struct stats_snapshot *snapshot)
+{
+    struct stats_source *total = &snapshot->total;
+
+    pthread_mutex_lock(&stats->lock);
+    *snapshot = stats->counts;
+    for (size_t i = 0; i < stats->n_sources; i++) {
+        const struct stats_source *source = &stats->sources[i];
+
+        tracker_add(&total->tracker, &source->tracker);
+        total->records_read += source->records_read;
+        total->given += source->given;
+        total->not_asked += source->not_asked;
+    }
+    snapshot->not_classified[FLOW_CAUSE_not_asked] += total->not_asked;
+    snapshot->finished = stats_finished(&total->tracker) + total->records_read;
+    snapshot->waiting = total->given - total->not_asked - stats->judged;
+    pthread_mutex_unlock(&stats->lock);
+}
+
+static int sum_check(const char *name, uint64_t left, uint64_t right, struct error *err)
+{
+    if (left == right)
+        return 0;
+    return error_set(err, -EBADMSG, "%s do not balance: %" PRIu64 " against %" PRIu64, name, left, right);
+}
+
+int stats_check(const struct stats_snapshot *snapshot, struct error *err)
+{
+    const struct tracker_stats *tracker = &snapshot->total.tracker;
+    int r = sum_check("packets", tracker->packets,
+                      tracker->decoded + stats_ignored(tracker) + stats_dropped(tracker), err);
+
+    if (r == 0)
+        r = sum_check("flows created", tracker->flows_created,
+                      stats_finished(tracker) + tracker->flows_active, err);
+    if (r == 0)
+        r = sum_check("flows finished", snapshot->finished,
+                      snapshot->classified + snapshot->unknown + stats_not_classified(snapshot) +
+                          snapshot->waiting,
+                      err);
+    return r;
+}

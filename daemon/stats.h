@@ -1,0 +1,88 @@
+/* stats.h - what has been counted, and the sums that must balance.
+ *
+ *     packets seen   = decoded + ignored (by reason) + dropped (by cause)
+ *     flows created  = finished (by reason) + active
+ *     flows finished = classified + unknown + not classified (by cause) + waiting
+ *
+ * They balance in every snapshot, at any moment, because every change of hands is counted under one lock,
+ * once for each batch: a capture thread reports its tracker's counters together with the flows it hands over;
+ * the classifier moves a batch from waiting to its verdicts. Counters only grow; reading resets nothing.
+ */
+#ifndef DAEMON_STATS_H
+#define DAEMON_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/flow_batch.h"
+#include "flowtrack/error.h"
+#include "flowtrack/tracker.h"
+
+enum { STATS_LABELS_MAX = 2 * TREE_LABELS_MAX, STATS_SOURCES_MAX = 64 };
+
+/* What one capture thread, or one reader of archives, has taken in. */
+struct stats_source {
+    struct tracker_stats tracker;
+    uint64_t records_read; /* from archives: flows that finished elsewhere */
+    uint64_t given;        /* flows that came in here, to be judged */
+    uint64_t not_asked;    /* of them, those that nobody wants to judge or write */
+};
+
+struct stats_label {
+    char name[TREE_NAME_MAX];
+    uint64_t flows;
+};
+
+/* How writing went, for one kind of line. */
+struct stats_output {
+    uint64_t written;
+    uint64_t lost; /* the file could not take them */
+};
+
+struct stats_snapshot {
+    struct stats_source total; /* over all sources */
+    uint64_t finished;         /* flows, as trackers and archive readers count them */
+    uint64_t waiting;          /* flows given to be judged that have not been */
+    uint64_t classified;
+    uint64_t unknown;
+    uint64_t not_classified[FLOW_CAUSES_N];
+    size_t n_labels;
+    struct stats_label labels[STATS_LABELS_MAX];
+    uint64_t labels_full; /* classified flows whose label found no row */
+    struct stats_output verdicts;
+    struct stats_output records;
+};
+
+/* The sides of the sums that have several terms. */
+uint64_t stats_ignored(const struct tracker_stats *tracker);
+uint64_t stats_dropped(const struct tracker_stats *tracker);
+uint64_t stats_finished(const struct tracker_stats *tracker);
+uint64_t stats_not_classified(const struct stats_snapshot *snapshot);
+
+struct stats;
+
+/* Make counters, all 0. n_sources: at most STATS_SOURCES_MAX. Return: 0, -ENOMEM. */
+int stats_new(struct stats **statsp, size_t n_sources);
+
+void stats_free(struct stats *stats);
+
+/* A source says where it stands. */
+void stats_source(struct stats *stats, size_t index, const struct stats_source *now);
+
+/* A batch has its verdicts, or will have none. */
+void stats_judged(struct stats *stats, const struct flow_batch *batch);
+
+/* Lines were written or lost. */
+void stats_written(struct stats *stats, const struct stats_output *verdicts,
+                   const struct stats_output *records);
+
+/* Everything as of now. */
+void stats_read(struct stats *stats, struct stats_snapshot *snapshot);
+
+/* Whether the sums balance.
+ *
+ * Return: 0; -EBADMSG, err says which does not and by how much.
+ */
+int stats_check(const struct stats_snapshot *snapshot, struct error *err);
+
+#endif
