@@ -27,16 +27,20 @@ struct rules {
 
     /* What a packet does to its flow (flow.h). */
     bool ring_retransmissions; /* Joy's ring of ten sequence numbers; else by sequence space, with wrap */
-    bool tcp_end_detected;     /* FIN and RST end a flow after a short linger */
+    bool malformed_tcp_once;   /* of malformed TCP packets only the first of a half counts its octets */
+    bool end_may_go_back; /* a half ends with its last packet, though that be earlier, and time 0 is no start;
+                             else with its latest */
+    bool tcp_end_detected; /* FIN and RST end a flow after a short linger */
 
     /* When records end (flow_table.h). */
-    bool expire_in_batches; /* after every ten packets, never by the packet itself; else at the packet's own
-                               time */
+    bool expire_in_batches; /* after every ten packets, the later start of both halves counting for the active
+                               time-out; else at the packet's own time, before it is added, and the first
+                               start */
 
-    /* What a record says (record.h). */
+    /* What a record says (flow_record.h). */
     bool ipt_wraps;            /* negative gaps as unsigned 32 bit; else 0 */
     bool end_of_first_half;    /* time_end ignores the second half where the direction is decided */
-    bool dns_asker_is_server;  /* a DNS query marks its sender as the server */
+    bool dns_asker_is_server;  /* a DNS query marks its sender as the server (packet.h) */
     bool one_way_points_in;    /* dir "<" in records of one side */
     bool expire_type_may_lack; /* the mark sits on the half seen first, and none at the end of the capture */
 };

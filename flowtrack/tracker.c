@@ -1,0 +1,186 @@
+/* tracker.c - decoder and flow table behind one door.
+ *
+ * Packets are gathered in a group. Their keys are hashed and their index slots fetched as they arrive; when
+ * the group is full, the flows they point to are fetched, then the lists of those, and only then the packets
+ * are added one after the other. By then most of the memory they touch is in the cache, and the fetches of a
+ * group have overlapped.
+ *
+ * Batches of the joy rules end at marks inside the group, so that grouping shows nowhere.
+ */
+#include "flowtrack/tracker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flowtrack/flow_record.h"
+#include "flowtrack/flow_table.h"
+#include "flowtrack/packet.h"
+
+enum {
+    GROUP = 32,              /* packets */
+    BATCH = 10,              /* packets of a batch under the joy rules */
+    TICK_ALLOWANCE = 500000, /* microseconds by which a tick stays behind, see tracker_tick() */
+};
+
+struct group_entry {
+    struct packet packet;
+    uint64_t hash;
+    uint32_t flow; /* number of the flow that was fetched ahead */
+    uint8_t side;
+    bool batch_end; /* a batch ends behind this packet */
+};
+
+struct tracker {
+    struct tracker_config config;
+    struct tracker_stats stats;
+    struct decoder *decoder;
+    struct flow_table table;
+    unsigned n_group;
+    unsigned n_batch; /* packets of the batch in hand */
+    struct group_entry group[GROUP];
+    struct record record; /* handed out */
+};
+
+static void hand_out(void *context, const struct flow *flow, enum record_reason reason)
+{
+    struct tracker *tracker = context;
+
+    flow_record(&tracker->table.flow, flow, reason, &tracker->record);
+    tracker->record.interface = tracker->config.interface;
+    tracker->config.on_record(tracker->config.context, &tracker->record);
+}
+
+int tracker_new(struct tracker **trackerp, const struct tracker_config *config, struct error *err)
+{
+    struct tracker *tracker = calloc(1, sizeof(*tracker));
+    int r;
+
+    if (!tracker)
+        return error_set(err, -ENOMEM, "no memory for a tracker");
+    tracker->config = *config;
+    r = flow_table_init(&tracker->table, config, &tracker->stats, hand_out, tracker, err);
+    if (r < 0) {
+        free(tracker);
+        return r;
+    }
+    r = decoder_new(&tracker->decoder, config->rules, &tracker->stats);
+    if (r < 0) {
+        tracker_free(tracker);
+        return error_set(err, r, "no memory for a packet decoder");
+    }
+    *trackerp = tracker;
+    return 0;
+}
+
+void tracker_free(struct tracker *tracker)
+{
+    if (!tracker)
+        return;
+    decoder_free(tracker->decoder);
+    flow_table_deinit(&tracker->table);
+    free(tracker);
+}
+
+int tracker_set_link_type(struct tracker *tracker, int link_type)
+{
+    tracker_flush(tracker);
+    return decoder_set_link_type(tracker->decoder, link_type);
+}
+
+static void fetch_group(struct tracker *tracker)
+{
+    for (unsigned i = 0; i < tracker->n_group; i++) {
+        struct group_entry *entry = &tracker->group[i];
+
+        entry->flow = flow_table_prefetch_flow(&tracker->table, entry->hash, entry->side);
+    }
+    for (unsigned i = 0; i < tracker->n_group; i++)
+        flow_table_prefetch_list(&tracker->table, tracker->group[i].flow);
+}
+
+void tracker_flush(struct tracker *tracker)
+{
+    fetch_group(tracker);
+    for (unsigned i = 0; i < tracker->n_group; i++) {
+        const struct group_entry *entry = &tracker->group[i];
+
+        if (flow_table_add(&tracker->table, &entry->packet, entry->hash, entry->side))
+            tracker->stats.decoded++;
+        else
+            tracker->stats.dropped.flow_memory++;
+        if (entry->batch_end)
+            flow_table_expire(&tracker->table);
+    }
+    tracker->n_group = 0;
+    flow_table_count_memory(&tracker->table);
+}
+
+/* A batch of the joy rules ends behind the last packet in the group. */
+static void end_batch(struct tracker *tracker)
+{
+    tracker->n_batch = 0;
+    if (tracker->n_group > 0)
+        tracker->group[tracker->n_group - 1].batch_end = true;
+    else
+        flow_table_expire(&tracker->table);
+}
+
+static int64_t bounded_time(int64_t time)
+{
+    if (time > FLOW_TIME_MAX)
+        return FLOW_TIME_MAX;
+    return time < -FLOW_TIME_MAX ? -FLOW_TIME_MAX : time;
+}
+
+static void gather(struct tracker *tracker)
+{
+    struct group_entry *entry = &tracker->group[tracker->n_group++];
+
+    entry->side = flow_key_sort(&entry->packet.key);
+    entry->hash = flow_table_hash(&tracker->table, &entry->packet.key);
+    entry->batch_end = false;
+}
+
+void tracker_packet(struct tracker *tracker, int64_t time, uint32_t captured, uint32_t wire,
+                    const uint8_t *bytes)
+{
+    struct packet *packet = &tracker->group[tracker->n_group].packet;
+    enum packet_result result;
+
+    tracker->stats.packets++;
+    tracker->stats.octets += wire;
+    result = packet_decode(tracker->decoder, packet, bounded_time(time), captured, wire, bytes);
+    if (result == PACKET_DECODED)
+        gather(tracker);
+    if (result != PACKET_FILTERED && tracker->config.rules->expire_in_batches && ++tracker->n_batch == BATCH)
+        end_batch(tracker);
+    /* The histogram reads the payload, which is gone after this call. */
+    if (tracker->n_group == GROUP || (tracker->config.byte_dist && tracker->n_group > 0))
+        tracker_flush(tracker);
+}
+
+void tracker_read_error(struct tracker *tracker)
+{
+    if (tracker->config.rules->expire_in_batches)
+        end_batch(tracker);
+}
+
+void tracker_tick(struct tracker *tracker, int64_t now)
+{
+    tracker_flush(tracker);
+    if (!tracker->config.rules->expire_in_batches)
+        flow_table_advance(&tracker->table, bounded_time(now) - TICK_ALLOWANCE);
+}
+
+void tracker_finish(struct tracker *tracker)
+{
+    tracker_flush(tracker);
+    flow_table_finish(&tracker->table);
+    tracker->n_batch = 0;
+}
+
+const struct tracker_stats *tracker_stats(const struct tracker *tracker)
+{
+    return &tracker->stats;
+}
