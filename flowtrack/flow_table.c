@@ -325,10 +325,7 @@ static uint32_t find(const struct flow_table *table, const struct flow_key *key,
     return number;
 }
 
-/* Take the time of a packet that is about to be added. A step back by more than the idle time-out (another
- * capture behind this one, a clock that was set) ends what is open: it would stay until that time comes
- * again, and every packet of now would seem to be long due. */
-static void take_clock(struct flow_table *table, int64_t time)
+void flow_table_clock(struct flow_table *table, int64_t time)
 {
     if (table->flow.rules->expire_in_batches) {
         if (time > table->clock)
@@ -359,7 +356,6 @@ bool flow_table_add(struct flow_table *table, const struct packet *packet, uint6
     bool is_new;
     bool earlier;
 
-    take_clock(table, packet->time);
     number = find(table, &packet->key, hash);
     if (number != FLOW_INDEX_NONE && begins_anew(&table->flows[number], packet)) {
         end_flow(table, number, RECORD_REASON_END);

@@ -29,6 +29,7 @@ struct group_entry {
     uint32_t flow; /* number of the flow that was fetched ahead */
     uint8_t side;
     bool batch_end; /* a batch ends behind this packet */
+    bool held;      /* a fragment that waited: its time is past, and it is counted already */
 };
 
 struct tracker {
@@ -99,16 +100,28 @@ static void fetch_group(struct tracker *tracker)
         flow_table_prefetch_list(&tracker->table, tracker->group[i].flow);
 }
 
+static void add(struct tracker *tracker, const struct group_entry *entry)
+{
+    bool added;
+
+    if (!entry->held)
+        flow_table_clock(&tracker->table, entry->packet.time);
+    added = flow_table_add(&tracker->table, &entry->packet, entry->hash, entry->side);
+    if (entry->held)
+        tracker->stats.trimmed.held_memory += !added;
+    else if (added)
+        tracker->stats.decoded++;
+    else
+        tracker->stats.dropped.flow_memory++;
+}
+
 void tracker_flush(struct tracker *tracker)
 {
     fetch_group(tracker);
     for (unsigned i = 0; i < tracker->n_group; i++) {
         const struct group_entry *entry = &tracker->group[i];
 
-        if (flow_table_add(&tracker->table, &entry->packet, entry->hash, entry->side))
-            tracker->stats.decoded++;
-        else
-            tracker->stats.dropped.flow_memory++;
+        add(tracker, entry);
         if (entry->batch_end)
             flow_table_expire(&tracker->table);
     }
@@ -133,31 +146,54 @@ static int64_t bounded_time(int64_t time)
     return time < -FLOW_TIME_MAX ? -FLOW_TIME_MAX : time;
 }
 
-static void gather(struct tracker *tracker)
+/* Take the packet at the end of the group into it. */
+static void gather(struct tracker *tracker, bool held)
 {
     struct group_entry *entry = &tracker->group[tracker->n_group++];
 
     entry->side = flow_key_sort(&entry->packet.key);
     entry->hash = flow_table_hash(&tracker->table, &entry->packet.key);
     entry->batch_end = false;
+    entry->held = held;
+}
+
+static void flush_when_full(struct tracker *tracker)
+{
+    /* The histogram reads the payload, which is gone after this call. */
+    if (tracker->n_group == GROUP || (tracker->config.byte_dist && tracker->n_group > 0))
+        tracker_flush(tracker);
+}
+
+/* Take the fragments that need not wait any longer at this time. */
+static void gather_held(struct tracker *tracker, int64_t now)
+{
+    decoder_expire(tracker->decoder, now);
+    while (packet_held(tracker->decoder, &tracker->group[tracker->n_group].packet)) {
+        gather(tracker, true);
+        flush_when_full(tracker);
+    }
 }
 
 void tracker_packet(struct tracker *tracker, int64_t time, uint32_t captured, uint32_t wire,
                     const uint8_t *bytes)
 {
     struct packet *packet = &tracker->group[tracker->n_group].packet;
+    const struct rules *rules = tracker->config.rules;
     enum packet_result result;
 
+    time = bounded_time(time);
     tracker->stats.packets++;
     tracker->stats.octets += wire;
-    result = packet_decode(tracker->decoder, packet, bounded_time(time), captured, wire, bytes);
+    result = packet_decode(tracker->decoder, packet, time, captured, wire, bytes);
     if (result == PACKET_DECODED)
-        gather(tracker);
-    if (result != PACKET_FILTERED && tracker->config.rules->expire_in_batches && ++tracker->n_batch == BATCH)
+        gather(tracker, false);
+    else if (result == PACKET_HELD)
+        tracker->stats.decoded++;
+    if (rules->expire_in_batches && result != PACKET_FILTERED && ++tracker->n_batch == BATCH)
         end_batch(tracker);
-    /* The histogram reads the payload, which is gone after this call. */
-    if (tracker->n_group == GROUP || (tracker->config.byte_dist && tracker->n_group > 0))
-        tracker_flush(tracker);
+    flush_when_full(tracker);
+    if (rules->join_fragments)
+        gather_held(tracker, time);
 }
 
 void tracker_read_error(struct tracker *tracker)
@@ -168,13 +204,16 @@ void tracker_read_error(struct tracker *tracker)
 
 void tracker_tick(struct tracker *tracker, int64_t now)
 {
-    tracker_flush(tracker);
-    if (!tracker->config.rules->expire_in_batches)
+    if (!tracker->config.rules->expire_in_batches) {
+        gather_held(tracker, bounded_time(now) - TICK_ALLOWANCE);
+        tracker_flush(tracker);
         flow_table_advance(&tracker->table, bounded_time(now) - TICK_ALLOWANCE);
+    }
 }
 
 void tracker_finish(struct tracker *tracker)
 {
+    gather_held(tracker, INT64_MAX);
     tracker_flush(tracker);
     flow_table_finish(&tracker->table);
     tracker->n_batch = 0;

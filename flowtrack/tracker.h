@@ -66,6 +66,7 @@ struct tracker_config {
 /* Detail lost while the packet itself was counted. */
 #define TRACKER_TRIMMED(X)                                                                                   \
     X(list_memory, "packet list or id entries not kept: memory limit")                                       \
+    X(held_memory, "fragment that waited, and then no memory for its flow")                                  \
     X(snap, "packets cut by the snap length")                                                                \
     X(tcp_header, "TCP header cut or wrong: no ports")                                                       \
     X(udp_header, "UDP header cut: no ports")                                                                \
@@ -132,7 +133,14 @@ void tracker_flush(struct tracker *tracker);
 /* The capture had a read error at this point; Joy ends a batch there. */
 void tracker_read_error(struct tracker *tracker);
 
-/* Live: let flows end that are due at `now`, a time on the clock of the packets (microseconds). */
+/* Live: let flows end that are due at `now`, a time on the clock of the packets (microseconds). Call it when
+ * no further packet is at hand, a few times a second.
+ *
+ * The tick stays half a second behind `now`, so that a packet which the kernel has stamped but not yet handed
+ * over does not find its flow gone. As long as no packet is later than that, the records are those that a
+ * file of the same packets gives: what ends a flow, and in which order, follows from packet times alone.
+ * Under the joy rules only packets end flows, so a tick does nothing.
+ */
 void tracker_tick(struct tracker *tracker, int64_t now);
 
 /* Hand out every flow left (forced), and start anew as if no packet had been seen. Counters go on. */
