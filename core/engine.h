@@ -61,8 +61,8 @@ struct engine_ops {
     int (*forward)(struct engine *engine, const struct batch *batch, float *logits, struct error *err);
 
     /* Forward, loss and gradient; the gradient replaces the one of the call before. The loss is the weighted
-     * mean over the batch of -log softmax(logits)[label] in the log-sum-exp form. logits: as in forward, may
-     * be NULL. */
+     * mean over the batch of -log softmax(logits)[label] in the log-sum-exp form: sum of weight * loss
+     * divided by the sum of weights (0 if that is 0). logits: as in forward, may be NULL. */
     int (*backward)(struct engine *engine, const struct batch *batch, const struct engine_targets *targets,
                     double *loss, float *logits, struct error *err);
 
