@@ -1,17 +1,16 @@
 /* baseline.h - what can be told from protocol, server port and TTL alone: the figure that every accuracy has
  * to stand beside.
  *
- * A random forest of 100 trees on five numbers (protocol, lower port, higher port, ttl out, ttl in). The
- * lower port stands for the server's, because a later piece of a long flow may have the server as its source.
- * A model that is no better than this forest has learnt where its captures were taken, not what the traffic
- * is.
- *
- * Source: Breiman, Random Forests, 2001; Gini impurity, bootstrap samples, two of the features tried a node.
+ * A random forest of 100 trees on four numbers: protocol, server port, ttl out, ttl in. The lower of both
+ * ports stands for the server's, because a later piece of a long flow may have the server as its source. A
+ * model that is no better than this forest has learnt where its captures were taken, not what the traffic is.
  */
 #ifndef CORE_LEARN_BASELINE_H
 #define CORE_LEARN_BASELINE_H
 
 #include "core/learn/predict.h"
+
+enum { BASELINE_FLOWS = 10000 }; /* learnt from at most; of larger sets a random sample */
 
 /* One line that says what the baseline is, for every place that prints its figures. */
 extern const char baseline_description[];

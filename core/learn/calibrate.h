@@ -15,6 +15,9 @@
 
 enum { CALIBRATE_SUPPORT = 10 }; /* flows that a threshold must rest on */
 
+#define CALIBRATE_COLDEST 0.05 /* range of temperatures */
+#define CALIBRATE_HOTTEST 20.0
+
 struct calibration_label {
     double threshold; /* 0: every confidence is good enough */
     bool reached;     /* the wanted precision was */
@@ -34,7 +37,8 @@ struct calibration {
  */
 double calibrate_loss(const struct predictions *predictions, double temperature, uint32_t skip_fold);
 
-/* The temperature in 0.05..20 with the lowest loss (golden section on its logarithm); 1 without flows. */
+/* The temperature between CALIBRATE_COLDEST and CALIBRATE_HOTTEST with the lowest loss (golden section on its
+ * logarithm); 1 without flows. */
 double calibrate_temperature(const struct predictions *predictions, uint32_t skip_fold);
 
 /* Give each flow the temperature fitted to the other folds: calibrated scores that no flow had a part in. */

@@ -26,6 +26,7 @@ struct crossval_options {
     unsigned folds, seeds;
     uint64_t seed; /* the first; the others follow it */
     const struct train_recipe *recipe;
+    unsigned last_epoch; /* as in train_options */
     const struct engine_ops *engine;
     struct engine_options engine_options;
     const volatile sig_atomic_t *stop; /* end after the batch in hand; may be NULL */

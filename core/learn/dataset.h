@@ -13,6 +13,8 @@
 #include "flowtrack/error.h"
 #include "flowtrack/record.h"
 
+#define DATASET_OTHER "other" /* the label of traffic of no class */
+
 struct dataset_file {
     char *path;
     uint32_t label;
@@ -43,8 +45,8 @@ typedef void dataset_warning_fn(void *context, const struct error *what);
  * directories: (n_directories); each holds one folder a label. Folders of the same name in several join.
  * warn: may be NULL.
  *
- * Return: 0; -ENOENT, -ENOTDIR, -EACCES, -EIO (a directory), -EBADMSG (no archives there, nothing readable in
- * them, a label name too long, too many labels), -ENOMEM, err says which.
+ * Return: 0; -ENOENT (a directory, or no archives in it), -ENOTDIR, -EACCES, -EBADMSG (nothing readable in
+ * them, a label that is too long, too many labels), -EINVAL (no directory named), -ENOMEM; err says which.
  */
 int dataset_load(struct dataset **datasetp, const char *const *directories, size_t n_directories,
                  dataset_warning_fn *warn, void *context, struct error *err);
@@ -63,7 +65,7 @@ const char *dataset_capture(const struct dataset *dataset, size_t record);
  * map: (dataset->n_labels) filled with indices into tree->labels; -1 for "other" where the tree has none:
  * such flows are not learnt, but serve to measure how unknown traffic is noticed.
  *
- * Return: 0; -EINVAL: a folder has no label in the tree, or a label of the tree no folder (err names it).
+ * Return: 0; -EINVAL: a folder is no label of the tree (err names it).
  */
 int dataset_map_labels(const struct dataset *dataset, const struct tree *tree, int *map, struct error *err);
 

@@ -50,8 +50,8 @@ struct evaluation_capture {
 /* Name only what has at least this confidence: how much is named, and how much of that is right. */
 struct evaluation_coverage {
     double threshold;
-    double coverage;  /* share of the flows of a class that get a name */
-    double precision; /* share of all named flows whose name is right; NAN when none is named */
+    double coverage;  /* share of the flows of a class that get a name, right or wrong */
+    double precision; /* share of all named flows, "other" too, whose name is right; NAN when none is named */
 };
 
 struct evaluation {
@@ -59,8 +59,6 @@ struct evaluation {
     char labels[TREE_LABELS_MAX][TREE_NAME_MAX];
     int other;                       /* index, -1: the model has none */
     uint64_t flows, known, unknowns; /* all; of a class; of "other" */
-    uint64_t flows_by_label[TREE_LABELS_MAX];
-    bool folds; /* out-of-fold predictions of a cross-validation, not one model on one hold-out */
 
     struct evaluation_view classes, all;
     struct evaluation_label label[TREE_LABELS_MAX];
@@ -69,7 +67,7 @@ struct evaluation {
     struct evaluation_capture *captures; /* (n_captures) owned, by name */
 
     /* Confidence, view "labels". */
-    double temperature;                                 /* median over the flows */
+    double temperature;                                 /* mean over the flows */
     double calibration_error_before, calibration_error; /* at temperature 1, at the fitted one */
     struct metrics_bin reliability_before[METRICS_BINS], reliability[METRICS_BINS];
 
@@ -79,10 +77,11 @@ struct evaluation {
     double let_through; /* share of "other" at or above the score that keeps 90 % of the others */
 
     /* Verdicts. */
-    double wanted_precision;                  /* that the thresholds were fitted for, 0: none */
     uint64_t named, named_right, named_other; /* all; with the right label; of them flows of "other" */
-    struct evaluation_coverage curve[EVALUATION_CURVE];     /* by rising threshold, one for all labels */
-    struct evaluation_coverage targets[EVALUATION_TARGETS]; /* largest coverage at precision targets */
+    struct evaluation_coverage curve[EVALUATION_CURVE]; /* by rising threshold, one for all labels */
+    struct evaluation_coverage
+        targets[EVALUATION_TARGETS]; /* largest coverage at precision targets, resting on CALIBRATE_SUPPORT
+                                        flows; all NAN where a target is out of reach */
 };
 
 /* The precisions of the rows of targets[]. */

@@ -8,7 +8,8 @@
  * LEARN_CALIBRATE_CAPTURES captures of each label). A smaller one would give thresholds that are mostly
  * chance; then they are fitted to out-of-fold predictions of a cross-validation over the training part, which
  * is several times as large, at the price of training as many times again. The hold-out figures then rest on
- * flows that had no part in the calibration. model->training says which way it was.
+ * flows that had no part in the calibration. (They did decide which epoch is kept: expect a little less.)
+ * model->training says which way it was.
  */
 #ifndef CORE_LEARN_LEARN_H
 #define CORE_LEARN_LEARN_H
@@ -21,7 +22,8 @@
 enum {
     LEARN_CALIBRATE_FLOWS = 5000,
     LEARN_CALIBRATE_CAPTURES = 20,
-    LEARN_FOLDS = 4, /* of the cross-validation for calibration */
+    LEARN_FOLDS = 4,         /* of the cross-validation for calibration, at most */
+    LEARN_HISTORY_MAX = 200, /* epochs that go into the model */
 };
 
 struct learn_options {
@@ -40,22 +42,26 @@ struct learn_options {
     const volatile sig_atomic_t *stop;
     void (*on_epoch)(void *context, const struct train_epoch *epoch);              /* may be NULL */
     void (*on_batch)(void *context, unsigned epoch, size_t done, size_t of_flows); /* may be NULL */
-    void (*on_stage)(void *context, const char *what); /* "calibrating, fold 2 of 4"; may be NULL */
+    void (*on_stage)(void *context, const char *what); /* "calibrating: fold 2 of 4, ..."; may be NULL */
     void *context;
 };
 
 /* Options with the defaults: hold-out 0.2, precision 0.9, seed 1, the CPU. */
 struct learn_options learn_defaults(void);
 
+/* What temperature and thresholds were fitted to. */
+enum learn_calibration { LEARN_CALIBRATED_NOT, LEARN_CALIBRATED_HOLDOUT, LEARN_CALIBRATED_FOLDS };
+
 struct learn_result {
     struct model *model; /* owned; training filled in, ready for model_save() */
     struct train_result training;
-    struct subset train, held_out;
+    struct subset train, held_out; /* held_out.n 0: nothing was held out */
+    enum learn_calibration calibrated;
     struct calibration calibration;
-    bool calibrated;            /* else there was too little: temperature 1, no thresholds */
-    bool calibrated_on_holdout; /* else on out-of-fold predictions of the training part */
-    bool evaluated;             /* there is a hold-out */
-    struct evaluation evaluation;
+    bool evaluated;               /* there is a hold-out */
+    struct evaluation evaluation; /* on it */
+    bool cross_validated;         /* the training part was, for the calibration */
+    struct crossval_result crossval;
 };
 
 /* Build a tree for a data set: labels from the folders, unless the tree names its own.

@@ -28,12 +28,36 @@ void predictions_init(struct predictions *predictions, const struct dataset *dat
 
 /* Let a model speak about the records of a subset and append what it says; its temperature is noted beside.
  *
- * engine: loaded with the model.
+ * ops, options: an engine is opened for this call.
  *
- * Return: 0; -EINVAL (labels differ), -ENODEV, -ENOMEM: predictions are as before.
+ * Return: 0; -EINVAL (labels differ), -ENOTSUP, -ENODEV, -ENOMEM: predictions are as before.
  */
 int predictions_append(struct predictions *predictions, const struct model *model,
-                       const struct subset *subset, uint32_t fold, struct engine *engine, struct error *err);
+                       const struct subset *subset, uint32_t fold, const struct engine_ops *ops,
+                       const struct engine_options *options, struct error *err);
+
+/* Append flows without a word about them yet: truth by the label map, logits 0. Who has logits of his own
+ * fills them in.
+ *
+ * map: as from dataset_map_labels().
+ *
+ * Return: 0, -ENOMEM: predictions are as before.
+ */
+int predictions_extend(struct predictions *predictions, const struct subset *subset, const int *map,
+                       double temperature, uint32_t fold);
+
+/* The logits alone, by an engine that is open.
+ *
+ * model: its constants are used, the weights are the engine's.
+ * logits: (subset->n, n_labels) filled.
+ *
+ * Return: 0, -ENODEV, -ENOMEM.
+ */
+int predictions_logits(const struct dataset *dataset, const struct model *model, const struct subset *subset,
+                       struct engine *engine, float *logits, struct error *err);
+
+/* The part from one flow on, borrowed: not to be appended to or freed. */
+struct predictions predictions_from(const struct predictions *predictions, size_t begin);
 
 /* Free what it owns. */
 void predictions_deinit(struct predictions *predictions);

@@ -21,6 +21,9 @@ void subset_free(struct subset *subset);
 /* All records. Return: 0, -ENOMEM. */
 int split_all(const struct dataset *dataset, struct subset *all);
 
+/* Captures of a subset (NULL: of all) that hold records of a label; 0 also when memory is short. */
+uint32_t split_captures(const struct dataset *dataset, const struct subset *subset, uint32_t label);
+
 /* Split into training and hold-out. Captures are taken in an order that only the seed and their names decide,
  * so that a capture keeps its side, as a rule, while the data set grows around it.
  *

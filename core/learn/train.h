@@ -23,6 +23,7 @@ struct train_options {
     uint64_t seed;          /* decides shuffles and dropout */
     struct subset train;    /* borrowed */
     struct subset held_out; /* borrowed; n may be 0: then the last epoch is kept */
+    unsigned last_epoch;    /* end after this one, on the schedule of the full recipe; 0: the recipe's last */
     const struct engine_ops *engine;
     struct engine_options engine_options;
     const volatile sig_atomic_t

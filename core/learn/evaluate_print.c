@@ -1,0 +1,270 @@
+/* evaluate_print.c - an evaluation as text for people and as JSON for the model file. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/learn/baseline.h"
+#include "core/learn/evaluate.h"
+
+enum { NUMBER_WIDTH = 11, CAPTURES_SHOWN = 25 };
+
+/* "0.712", "-" where there is nothing to tell. */
+static void print_share(FILE *file, double value, int width)
+{
+    if (isnan(value))
+        fprintf(file, "%*s", width, "-");
+    else
+        fprintf(file, "%*.3f", width, value);
+}
+
+/* Width of the first column: the longest label, and what else stands in it. */
+static int name_width(const struct evaluation *evaluation)
+{
+    size_t width = strlen("protocol, port, TTL");
+
+    for (size_t l = 0; l < evaluation->n_labels; l++)
+        width = strlen(evaluation->labels[l]) > width ? strlen(evaluation->labels[l]) : width;
+    return (int)width + 2;
+}
+
+static void print_view(FILE *file, const struct evaluation_view *view, int width)
+{
+    const struct {
+        const char *name;
+        double accuracy, macro_f1;
+    } rows[] = {
+        {"this model", view->accuracy, view->macro_f1},
+        {"protocol, port, TTL", view->baseline_accuracy, view->baseline_macro_f1},
+        {"majority", view->majority_accuracy, view->majority_macro_f1},
+    };
+
+    fprintf(file, "  %-*s%*s%*s\n", width, "", NUMBER_WIDTH, "accuracy", NUMBER_WIDTH, "macro-F1");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fprintf(file, "  %-*s", width, rows[i].name);
+        print_share(file, rows[i].accuracy, NUMBER_WIDTH);
+        print_share(file, rows[i].macro_f1, NUMBER_WIDTH);
+        fputc('\n', file);
+    }
+}
+
+static void print_views(FILE *file, const struct evaluation *evaluation, int width)
+{
+    fprintf(file, "The classes (%" PRIu64 " flows, winner among the classes)\n", evaluation->classes.flows);
+    print_view(file, &evaluation->classes, width);
+    if (evaluation->other >= 0 && evaluation->unknowns > 0) {
+        fprintf(file, "\nAll labels (%" PRIu64 " flows, \"%s\" is one of them)\n", evaluation->all.flows,
+                DATASET_OTHER);
+        print_view(file, &evaluation->all, width);
+    }
+    fprintf(file, "  protocol, port, TTL: a %s.\n", baseline_description);
+}
+
+static void print_labels(FILE *file, const struct evaluation *evaluation, int width)
+{
+    static const char *const heads[] = {"flows", "precision", "recall", "F1", "threshold", "named", "right"};
+
+    fprintf(file, "\nEach label\n  %-*s", width, "");
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+        fprintf(file, "%*s", NUMBER_WIDTH, heads[i]);
+    fputc('\n', file);
+    for (size_t l = 0; l < evaluation->n_labels; l++) {
+        const struct evaluation_label *label = &evaluation->label[l];
+
+        fprintf(file, "  %-*s%*" PRIu64, width, evaluation->labels[l], NUMBER_WIDTH, label->metrics.flows);
+        print_share(file, label->metrics.precision, NUMBER_WIDTH);
+        print_share(file, label->metrics.recall, NUMBER_WIDTH);
+        print_share(file, label->metrics.f1, NUMBER_WIDTH);
+        if ((int)l != evaluation->other) {
+            print_share(file, label->threshold, NUMBER_WIDTH);
+            fprintf(file, "%*" PRIu64 "%*" PRIu64, NUMBER_WIDTH, label->named, NUMBER_WIDTH,
+                    label->named_right);
+        }
+        fputc('\n', file);
+    }
+}
+
+static void print_confusion(FILE *file, const struct evaluation *evaluation, int width)
+{
+    size_t n = evaluation->n_labels;
+
+    fprintf(file, "\nConfusion (rows: what it is, columns: what it was called)\n  %-*s", width, "");
+    for (size_t l = 0; l < n; l++)
+        fprintf(file, "  %*s", NUMBER_WIDTH - 2, evaluation->labels[l]);
+    fputc('\n', file);
+    for (size_t row = 0; row < n; row++) {
+        fprintf(file, "  %-*s", width, evaluation->labels[row]);
+        for (size_t l = 0; l < n; l++) {
+            int column = (int)strlen(evaluation->labels[l]);
+
+            fprintf(file, "  %*" PRIu64, column > NUMBER_WIDTH - 2 ? column : NUMBER_WIDTH - 2,
+                    evaluation->confusion[row * n + l]);
+        }
+        fputc('\n', file);
+    }
+}
+
+static void print_confidence(FILE *file, const struct evaluation *evaluation)
+{
+    fprintf(file, "\nConfidence\n  expected calibration error %.3f, with temperature %.2f %.3f\n",
+            evaluation->calibration_error_before, evaluation->temperature, evaluation->calibration_error);
+    fprintf(file, "  %-18s", "precision wanted");
+    for (int t = 0; t < EVALUATION_TARGETS; t++)
+        fprintf(file, "%8.2f", evaluation_targets[t]);
+    fprintf(file, "\n  %-18s", "flows named");
+    for (int t = 0; t < EVALUATION_TARGETS; t++)
+        print_share(file, evaluation->targets[t].coverage, 8);
+    fprintf(file, "\n  %-18s", "from confidence");
+    for (int t = 0; t < EVALUATION_TARGETS; t++)
+        print_share(file, evaluation->targets[t].threshold, 8);
+    fprintf(file, "\n");
+}
+
+static void print_unknown(FILE *file, const struct evaluation *evaluation)
+{
+    fprintf(file, "\nUnknown traffic\n");
+    if (evaluation->unknowns == 0)
+        fprintf(file,
+                "  There is no folder \"%s\" with traffic of no class, so nobody knows how much of it gets a "
+                "name;\n"
+                "  most traffic of a gateway is such traffic.\n",
+                DATASET_OTHER);
+    else
+        fprintf(file,
+                "  %" PRIu64
+                " flows of \"%s\": AUROC %.3f against the classes; what keeps 90 %% of the classes lets "
+                "%.0f %% of them through\n",
+                evaluation->unknowns, DATASET_OTHER, evaluation->auroc, 100 * evaluation->let_through);
+    if (evaluation->other < 0)
+        fprintf(
+            file,
+            "  The model has not learnt \"%s\": it can only go by low confidence, which notices little.\n",
+            DATASET_OTHER);
+    fprintf(file,
+            "  Verdicts: %" PRIu64 " of %" PRIu64 " flows named, %" PRIu64 " of the names right, %" PRIu64
+            " flows of \"%s\" among the named\n",
+            evaluation->named, evaluation->flows, evaluation->named_right, evaluation->named_other,
+            DATASET_OTHER);
+}
+
+static int by_share_right(const void *a, const void *b)
+{
+    const struct evaluation_capture *x = *(const struct evaluation_capture *const *)a;
+    const struct evaluation_capture *y = *(const struct evaluation_capture *const *)b;
+    double share_x = (double)x->right / (double)x->flows, share_y = (double)y->right / (double)y->flows;
+
+    return share_x != share_y ? (share_x > share_y) - (share_x < share_y) : strcmp(x->name, y->name);
+}
+
+static void print_captures(FILE *file, const struct evaluation *evaluation)
+{
+    size_t n = evaluation->n_captures, shown = n < CAPTURES_SHOWN ? n : CAPTURES_SHOWN;
+    const struct evaluation_capture **captures = calloc(n + 1, sizeof(*captures));
+
+    if (captures == NULL)
+        return;
+    for (size_t i = 0; i < n; i++)
+        captures[i] = &evaluation->captures[i];
+    qsort(captures, n, sizeof(*captures), by_share_right);
+    fprintf(file, "\nEach capture, the worst first\n  %9s%9s%9s  %s\n", "flows", "right", "unknown",
+            "capture");
+    for (size_t i = 0; i < shown; i++)
+        fprintf(file, "  %9" PRIu64 "%9" PRIu64 "%9" PRIu64 "  %s (%s)\n", captures[i]->flows,
+                captures[i]->right, captures[i]->unknown, captures[i]->name, captures[i]->labels);
+    if (shown < n)
+        fprintf(file, "  and %zu better ones\n", n - shown);
+    free(captures);
+}
+
+int evaluation_print(FILE *file, const struct evaluation *evaluation)
+{
+    int width = name_width(evaluation);
+
+    fprintf(file, "%" PRIu64 " flows of %zu captures: %" PRIu64 " of the classes, %" PRIu64 " of \"%s\"\n\n",
+            evaluation->flows, evaluation->n_captures, evaluation->known, evaluation->unknowns,
+            DATASET_OTHER);
+    print_views(file, evaluation, width);
+    print_labels(file, evaluation, width);
+    print_confusion(file, evaluation, width);
+    print_confidence(file, evaluation);
+    print_unknown(file, evaluation);
+    print_captures(file, evaluation);
+    return ferror(file) ? -EIO : 0;
+}
+
+/* JSON has no NAN: what there is nothing to tell about is null. */
+static void add_share(cJSON *object, const char *key, double value)
+{
+    if (isnan(value))
+        cJSON_AddNullToObject(object, key);
+    else
+        cJSON_AddNumberToObject(object, key, value);
+}
+
+static void add_view(cJSON *object, const char *key, const struct evaluation_view *view)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, key);
+
+    cJSON_AddNumberToObject(json, "flows", (double)view->flows);
+    add_share(json, "accuracy", view->accuracy);
+    add_share(json, "macro_f1", view->macro_f1);
+    add_share(json, "majority_accuracy", view->majority_accuracy);
+    add_share(json, "majority_macro_f1", view->majority_macro_f1);
+    add_share(json, "baseline_accuracy", view->baseline_accuracy);
+    add_share(json, "baseline_macro_f1", view->baseline_macro_f1);
+}
+
+static void add_labels(cJSON *object, const struct evaluation *evaluation)
+{
+    cJSON *labels = cJSON_AddObjectToObject(object, "by_label");
+    cJSON *confusion = cJSON_AddArrayToObject(object, "confusion");
+
+    for (size_t l = 0; l < evaluation->n_labels; l++) {
+        const struct evaluation_label *label = &evaluation->label[l];
+        cJSON *json = cJSON_AddObjectToObject(labels, evaluation->labels[l]);
+        cJSON *row = cJSON_CreateArray();
+
+        cJSON_AddNumberToObject(json, "flows", (double)label->metrics.flows);
+        cJSON_AddNumberToObject(json, "precision", label->metrics.precision);
+        cJSON_AddNumberToObject(json, "recall", label->metrics.recall);
+        cJSON_AddNumberToObject(json, "f1", label->metrics.f1);
+        cJSON_AddNumberToObject(json, "named", (double)label->named);
+        cJSON_AddNumberToObject(json, "named_right", (double)label->named_right);
+        for (size_t i = 0; i < evaluation->n_labels; i++)
+            cJSON_AddItemToArray(
+                row, cJSON_CreateNumber((double)evaluation->confusion[l * evaluation->n_labels + i]));
+        cJSON_AddItemToArray(confusion, row);
+    }
+}
+
+cJSON *evaluation_json(const struct evaluation *evaluation)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *coverage;
+
+    cJSON_AddNumberToObject(object, "flows", (double)evaluation->flows);
+    cJSON_AddNumberToObject(object, "captures", (double)evaluation->n_captures);
+    cJSON_AddNumberToObject(object, "other_flows", (double)evaluation->unknowns);
+    add_view(object, "classes", &evaluation->classes);
+    add_view(object, "labels", &evaluation->all);
+    cJSON_AddStringToObject(object, "baseline", baseline_description);
+    add_labels(object, evaluation);
+    add_share(object, "calibration_error_before", evaluation->calibration_error_before);
+    add_share(object, "calibration_error", evaluation->calibration_error);
+    add_share(object, "unknown_auroc", evaluation->auroc);
+    add_share(object, "unknown_let_through", evaluation->let_through);
+    cJSON_AddNumberToObject(object, "named", (double)evaluation->named);
+    cJSON_AddNumberToObject(object, "named_right", (double)evaluation->named_right);
+    cJSON_AddNumberToObject(object, "named_other", (double)evaluation->named_other);
+    coverage = cJSON_AddArrayToObject(object, "coverage");
+    for (int t = 0; t < EVALUATION_TARGETS; t++) {
+        cJSON *row = cJSON_CreateObject();
+
+        cJSON_AddNumberToObject(row, "precision", evaluation_targets[t]);
+        add_share(row, "coverage", evaluation->targets[t].coverage);
+        add_share(row, "threshold", evaluation->targets[t].threshold);
+        cJSON_AddItemToArray(coverage, row);
+    }
+    return object;
+}

@@ -1,0 +1,193 @@
+/* provenance.c - model->training as JSON.
+ *
+ *     {"date", "version", "engine", "seed", "tree",
+ *      "recipe": {"name", "epochs", "batch", "rate", ...},
+ *      "data": {"sha256", "flows", "captures", "files", "damaged_lines", "labels": {LABEL: {"flows",
+ * "captures"}}}, "split": {"holdout", "learnt", "held_out", "held_out_captures"}, "epochs": {"run", "best",
+ * "stopped", "loss": [..], "accuracy": [..], "held_out_loss": [..], ...}, "calibration": {"fitted_to",
+ * "temperature", "wanted_precision", "labels": {LABEL: {"threshold", ...}}}, "hold_out": EVALUATION or null,
+ * "cross_validation": EVALUATION or null}
+ *
+ * EVALUATION is what evaluation_json() gives. A seed is a string, because a JSON number holds 53 bits.
+ */
+#include "core/learn/provenance.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_text(cJSON *object, const char *key, const char *text)
+{
+    cJSON_AddStringToObject(object, key, text != NULL ? text : "");
+}
+
+static void add_recipe(cJSON *object, const struct train_recipe *recipe, size_t flows)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, "recipe");
+
+    add_text(json, "name", recipe->name);
+    add_text(json, "optimizer", recipe->optimizer.kind == OPTIMIZER_ADAMW ? "adamw" : "adam");
+    cJSON_AddNumberToObject(json, "rate", recipe->optimizer.rate);
+    cJSON_AddNumberToObject(json, "weight_decay", recipe->optimizer.weight_decay);
+    cJSON_AddNumberToObject(json, "clip", recipe->optimizer.clip);
+    cJSON_AddNumberToObject(json, "epochs", recipe->epochs);
+    cJSON_AddNumberToObject(json, "batch", (double)train_recipe_batch(recipe, flows));
+}
+
+static void add_data(cJSON *object, const struct dataset *dataset)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, "data");
+    cJSON *labels;
+    uint64_t damaged = 0, flows[TREE_LABELS_MAX] = {0};
+
+    for (size_t i = 0; i < dataset->n_files; i++)
+        damaged += dataset->files[i].damaged;
+    for (size_t i = 0; i < dataset->n; i++)
+        flows[dataset->label[i]]++;
+    add_text(json, "sha256", dataset->hash);
+    cJSON_AddNumberToObject(json, "flows", (double)dataset->n);
+    cJSON_AddNumberToObject(json, "captures", dataset->n_groups);
+    cJSON_AddNumberToObject(json, "files", (double)dataset->n_files);
+    cJSON_AddNumberToObject(json, "damaged_lines", (double)damaged);
+    labels = cJSON_AddObjectToObject(json, "labels");
+    for (uint32_t l = 0; l < dataset->n_labels; l++) {
+        cJSON *label = cJSON_AddObjectToObject(labels, dataset->labels[l]);
+
+        cJSON_AddNumberToObject(label, "flows", (double)flows[l]);
+        cJSON_AddNumberToObject(label, "captures", split_captures(dataset, NULL, l));
+    }
+}
+
+static void add_split(cJSON *object, const struct learn_result *result, const struct learn_options *options)
+{
+    cJSON *json = cJSON_AddObjectToObject(object, "split");
+
+    cJSON_AddNumberToObject(json, "holdout", options->holdout);
+    cJSON_AddNumberToObject(json, "learnt", (double)result->train.n);
+    cJSON_AddNumberToObject(json, "held_out", (double)result->held_out.n);
+    cJSON_AddNumberToObject(json, "held_out_captures",
+                            result->evaluated ? (double)result->evaluation.n_captures : 0);
+}
+
+/* Five digits are enough for a curve, and keep the header of the model file small. */
+static void add_series(cJSON *object, const char *key, const struct train_result *training, size_t offset)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, key);
+
+    for (size_t i = 0; i < training->n_epochs && i < LEARN_HISTORY_MAX; i++) {
+        double value;
+        char text[32];
+
+        memcpy(&value, (const char *)&training->epochs[i] + offset, sizeof(value));
+        snprintf(text, sizeof(text), "%.5g", value);
+        cJSON_AddItemToArray(array, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
+    }
+}
+
+static void add_epochs(cJSON *object, const struct train_result *training)
+{
+    static const struct {
+        const char *key;
+        size_t offset;
+    } series[] = {
+        {"loss", offsetof(struct train_epoch, loss)},
+        {"accuracy", offsetof(struct train_epoch, accuracy)},
+        {"held_out_loss", offsetof(struct train_epoch, held_out_loss)},
+        {"held_out_accuracy", offsetof(struct train_epoch, held_out_accuracy)},
+        {"held_out_macro_f1", offsetof(struct train_epoch, held_out_macro_f1)},
+    };
+    cJSON *json = cJSON_AddObjectToObject(object, "epochs");
+
+    cJSON_AddNumberToObject(json, "run", (double)training->n_epochs);
+    cJSON_AddNumberToObject(json, "best", training->best_epoch);
+    cJSON_AddBoolToObject(json, "stopped", training->stopped);
+    for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++)
+        add_series(json, series[i].key, training, series[i].offset);
+}
+
+static void add_calibration(cJSON *object, const struct learn_result *result)
+{
+    static const char *const fitted_to[] = {[LEARN_CALIBRATED_NOT] = "nothing",
+                                            [LEARN_CALIBRATED_HOLDOUT] = "hold-out",
+                                            [LEARN_CALIBRATED_FOLDS] =
+                                                "cross-validation of the training part"};
+    const struct calibration *calibration = &result->calibration;
+    cJSON *json = cJSON_AddObjectToObject(object, "calibration");
+    cJSON *labels;
+
+    add_text(json, "fitted_to", fitted_to[result->calibrated]);
+    cJSON_AddNumberToObject(json, "temperature", result->model->temperature);
+    if (result->calibrated == LEARN_CALIBRATED_NOT || calibration->wanted == 0)
+        return;
+    cJSON_AddNumberToObject(json, "wanted_precision", calibration->wanted);
+    labels = cJSON_AddObjectToObject(json, "labels");
+    for (size_t l = 0; l < result->model->tree->n_labels; l++) {
+        const struct calibration_label *fitted = &calibration->labels[l];
+        cJSON *label = cJSON_AddObjectToObject(labels, result->model->tree->labels[l]);
+
+        cJSON_AddNumberToObject(label, "threshold", fitted->threshold);
+        cJSON_AddBoolToObject(label, "reached", fitted->reached);
+        cJSON_AddNumberToObject(label, "flows", (double)fitted->flows);
+        if (!isnan(fitted->precision))
+            cJSON_AddNumberToObject(label, "precision", fitted->precision);
+    }
+}
+
+static void add_evaluation(cJSON *object, const char *key, const struct evaluation *evaluation, bool there_is)
+{
+    cJSON_AddItemToObject(object, key, there_is ? evaluation_json(evaluation) : cJSON_CreateNull());
+}
+
+int provenance_write(struct learn_result *result, const struct dataset *dataset,
+                     const struct learn_options *options, const struct train_recipe *recipe,
+                     struct error *err)
+{
+    cJSON *object = cJSON_CreateObject();
+    char seed[24];
+    char *text;
+
+    snprintf(seed, sizeof(seed), "%" PRIu64, options->seed);
+    add_text(object, "date", options->date);
+    add_text(object, "version", options->version);
+    add_text(object, "engine", options->engine->name);
+    add_text(object, "seed", seed);
+    add_text(object, "tree", result->model->tree->name);
+    add_recipe(object, recipe, result->train.n);
+    add_data(object, dataset);
+    add_split(object, result, options);
+    add_epochs(object, &result->training);
+    add_calibration(object, result);
+    add_evaluation(object, "hold_out", &result->evaluation, result->evaluated);
+    add_evaluation(object, "cross_validation", &result->crossval.evaluation, result->cross_validated);
+    text = object != NULL ? cJSON_PrintUnformatted(object) : NULL;
+    cJSON_Delete(object);
+    if (text == NULL)
+        return error_set(err, -ENOMEM, "no memory for the model's provenance");
+    free(result->model->training);
+    result->model->training = text;
+    return 0;
+}
+
+int provenance_read(const struct model *model, struct provenance_split *split)
+{
+    cJSON *object = model->training != NULL ? cJSON_Parse(model->training) : NULL;
+    const char *hash = cJSON_GetStringValue(
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(object, "data"), "sha256"));
+    const char *seed = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "seed"));
+    const cJSON *holdout =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(object, "split"), "holdout");
+    struct provenance_split read = {0};
+    int r = -ENOENT;
+
+    if (hash != NULL && strlen(hash) < sizeof(read.hash) && seed != NULL && cJSON_IsNumber(holdout)) {
+        strcpy(read.hash, hash);
+        read.seed = strtoull(seed, NULL, 10);
+        read.holdout = holdout->valuedouble;
+        *split = read;
+        r = 0;
+    }
+    cJSON_Delete(object);
+    return r;
+}
