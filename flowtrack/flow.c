@@ -6,7 +6,6 @@
 #include "flowtrack/flow.h"
 
 #include <netinet/in.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "flowtrack/retransmission.h"
@@ -117,25 +116,31 @@ static void keep_entry(const struct flow_context *context, struct flow *flow, un
         side->n_ids++;
 }
 
+/* Remember the first SYN of a side. Under the joy rules the options of a later one replace those of the
+ * first. */
 static void keep_handshake(const struct flow_context *context, struct flow_side *side,
                            const struct packet *packet)
 {
+    struct flow_handshake first = {.sequence = packet->tcp_seq, .window = packet->tcp_window};
     struct flow_handshake *handshake;
-    size_t size = offsetof(struct flow_handshake, options) + packet->tcp_options_length;
 
-    if (side->handshake_flags != 0 ||
-        (packet->tcp_flags != HANDSHAKE_SYN && packet->tcp_flags != HANDSHAKE_SYN_ACK))
+    if (packet->tcp_flags != HANDSHAKE_SYN && packet->tcp_flags != HANDSHAKE_SYN_ACK)
         return;
-    side->handshake_flags = packet->tcp_flags;
-    side->handshake = slab_alloc(context->slab, slab_class_for(size));
+    if (side->handshake_flags == 0)
+        side->handshake_flags = packet->tcp_flags;
+    else if (!context->rules->last_syn_options || side->handshake == 0 || packet->tcp_options_length == 0)
+        return;
+    if (side->handshake != 0)
+        first = *(struct flow_handshake *)slab_at(context->slab, side->handshake);
+    else
+        side->handshake = slab_alloc(context->slab, slab_class_for(sizeof(*handshake)));
     count_lost(context, side->handshake != 0);
     if (side->handshake == 0)
         return;
+    first.options_length = packet->tcp_options_length;
+    memcpy(first.options, packet->tcp_options, packet->tcp_options_length);
     handshake = slab_at(context->slab, side->handshake);
-    handshake->sequence = packet->tcp_seq;
-    handshake->window = packet->tcp_window;
-    handshake->options_length = packet->tcp_options_length;
-    memcpy(handshake->options, packet->tcp_options, packet->tcp_options_length);
+    *handshake = first;
 }
 
 static void count_octets(const struct flow_context *context, struct flow_side *side,

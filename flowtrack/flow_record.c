@@ -247,16 +247,11 @@ static void set_byte_dist(const struct flow_context *context, const struct flow 
 /* What expire_type says. Joy puts a mark on the half seen first, and prints that of the out side. */
 static char expire_type(const struct flow_context *context, enum record_reason reason, bool first_is_out)
 {
-    static const char marks[RECORD_REASONS] = {
-        [RECORD_REASON_IDLE] = 'i',   [RECORD_REASON_ACTIVE] = 'a',    [RECORD_REASON_END] = 'e',
-        [RECORD_REASON_FORCED] = 'f', [RECORD_REASON_RESOURCES] = 'r',
-    };
-
     if (!context->rules->expire_type_may_lack)
-        return marks[reason];
+        return record_reason_mark(reason);
     if (!first_is_out || (reason != RECORD_REASON_IDLE && reason != RECORD_REASON_ACTIVE))
         return 0;
-    return marks[reason];
+    return record_reason_mark(reason);
 }
 
 void flow_record(const struct flow_context *context, const struct flow *flow, enum record_reason reason,
