@@ -109,24 +109,33 @@ static inline bool is_digit(const struct json_scan *scan, const char *at)
     return at < scan->end && *at >= '0' && *at <= '9';
 }
 
-/* A number with an exponent, from its first octet on: by way of a double. */
-static bool number_by_double(struct json_scan *scan, const char *first, struct json_number *number)
+static void too_large(struct json_number *number)
+{
+    number->too_large = true;
+    number->whole = UINT64_MAX;
+}
+
+/* A number with an exponent, `length` octets from `first` on: by way of a double. */
+static void number_by_double(const char *first, size_t length, struct json_number *number)
 {
     char copy[NUMBER_TEXT_MAX + 1];
-    size_t length = (size_t)(scan->at - first);
     double value, whole, fraction;
 
-    if (length > NUMBER_TEXT_MAX)
-        return json_scan_fail(scan, "number too long");
+    if (length > NUMBER_TEXT_MAX) {
+        too_large(number);
+        return;
+    }
     memcpy(copy, first, length);
     copy[length] = '\0';
     value = fabs(strtod(copy, NULL));
-    if (!(value < 0x1p64))
-        return json_scan_fail(scan, "number out of range");
+    if (!(value < 0x1p64)) {
+        too_large(number);
+        return;
+    }
     fraction = modf(value, &whole);
     number->whole = (uint64_t)whole;
     number->millionths = (uint32_t)(fraction * MILLION);
-    return true;
+    number->too_large = false;
 }
 
 static bool exponent(struct json_scan *scan, const char *first, struct json_number *number)
@@ -138,7 +147,8 @@ static bool exponent(struct json_scan *scan, const char *first, struct json_numb
         return json_scan_fail(scan, "no digit in the exponent");
     while (is_digit(scan, scan->at))
         scan->at++;
-    return number_by_double(scan, first, number);
+    number_by_double(first, (size_t)(scan->at - first), number);
+    return true;
 }
 
 static bool fraction(struct json_scan *scan, struct json_number *number)
@@ -156,28 +166,28 @@ static bool fraction(struct json_scan *scan, struct json_number *number)
 bool json_scan_number(struct json_scan *scan, struct json_number *number)
 {
     const char *first, *digits;
-    bool too_large = false;
+    bool overflow = false;
 
     skip_space(scan);
     first = scan->at;
-    number->negative = scan->at < scan->end && *scan->at == '-';
+    *number = (struct json_number){.negative = first < scan->end && *first == '-'};
     scan->at += number->negative;
     digits = scan->at;
     if (!is_digit(scan, digits))
         return json_scan_fail(scan, "expected a number");
-    number->whole = 0;
-    number->millionths = 0;
     for (; is_digit(scan, scan->at); scan->at++) {
-        too_large |= __builtin_mul_overflow(number->whole, 10U, &number->whole);
-        too_large |= __builtin_add_overflow(number->whole, (uint64_t)(*scan->at - '0'), &number->whole);
+        overflow |= __builtin_mul_overflow(number->whole, 10U, &number->whole);
+        overflow |= __builtin_add_overflow(number->whole, (uint64_t)(*scan->at - '0'), &number->whole);
     }
     if (*digits == '0' && scan->at - digits > 1)
         return json_scan_fail(scan, "number begins with 0");
+    if (overflow)
+        too_large(number);
     if (scan->at < scan->end && *scan->at == '.' && !fraction(scan, number))
         return false;
     if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E'))
         return exponent(scan, first, number);
-    return !too_large || json_scan_fail(scan, "number out of range");
+    return true;
 }
 
 bool json_scan_unsigned(struct json_scan *scan, uint64_t max, uint64_t *valuep)
@@ -186,7 +196,8 @@ bool json_scan_unsigned(struct json_scan *scan, uint64_t max, uint64_t *valuep)
 
     if (!json_scan_number(scan, &number))
         return false;
-    if (number.whole > max || (number.negative && (number.whole | number.millionths) != 0))
+    if (number.too_large || number.whole > max ||
+        (number.negative && (number.whole | number.millionths) != 0))
         return json_scan_fail(scan, "number out of range");
     *valuep = number.whole;
     return true;

@@ -38,6 +38,7 @@ struct json_number {
     uint64_t whole;
     uint32_t millionths;
     bool negative;
+    bool too_large; /* for 64 bits; whole is UINT64_MAX */
 };
 
 /* A string without its quotes; points into the text if it has no escapes. */

@@ -179,6 +179,8 @@ static bool read_decimal(struct json_scan *scan, const struct json_key *key, voi
 
     if (!json_scan_number(scan, &number))
         return false;
+    if (number.too_large)
+        return json_scan_fail(scan, "number out of range");
     value = ((double)number.whole * 1e6 + number.millionths) / 1e6;
     *(double *)((char *)into + key->offset) = number.negative ? -value : value;
     return true;
