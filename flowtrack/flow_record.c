@@ -222,7 +222,7 @@ static void set_byte_dist(const struct flow_context *context, const struct flow 
     uint32_t most = 0;
     unsigned shift = 0;
 
-    record->has_byte_dist = total > 0;
+    record->has_byte_dist = record->has_entropy = total > 0;
     if (total == 0)
         return;
     for (unsigned v = 0; v < 256; v++) {
@@ -238,10 +238,10 @@ static void set_byte_dist(const struct flow_context *context, const struct flow 
         dist->counts[v] = (uint8_t)(counts[v] >> shift);
         variance += counts[v] * (v - mean) * (v - mean);
     }
-    dist->mean = (float)mean;
-    dist->deviation = total > 1 ? (float)sqrt(variance / (total - 1)) : 0;
-    dist->entropy = (float)entropy;
-    dist->total_entropy = (float)(entropy * (double)(record->out.bytes + record->in.bytes));
+    dist->mean = mean;
+    dist->deviation = total > 1 ? sqrt(variance / (total - 1)) : 0;
+    dist->entropy = entropy;
+    dist->total_entropy = entropy * (double)(record->out.bytes + record->in.bytes);
 }
 
 /* What expire_type says. Joy puts a mark on the half seen first, and prints that of the out side. */
@@ -269,7 +269,7 @@ void flow_record(const struct flow_context *context, const struct flow *flow, en
         set_ids(context, flow, out, record);
     }
     set_tcp(context, flow, out, record);
-    record->has_byte_dist = false;
+    record->has_byte_dist = record->has_entropy = false;
     if (context->byte_dist)
         set_byte_dist(context, flow, record);
     record->tcp_retrans = sides[0]->tcp_retrans + sides[1]->tcp_retrans;
