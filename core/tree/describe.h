@@ -9,7 +9,7 @@
 /* Print every element (root first, children indented) with its input, layers, output shapes, parameters and
  * sharing, then the totals.
  *
- * Return: 0, -EIO (writing failed).
+ * Return: 0, -EIO (writing failed), -ENOMEM.
  */
 int describe_tree(FILE *file, const struct tree *tree);
 
