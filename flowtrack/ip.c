@@ -48,7 +48,7 @@ static uint64_t *ip4_check(const struct rules *rules, struct layer *layer, uint3
         return &stats->ignored.ip_version;
     if (header < IP4_HEADER)
         return &stats->ignored.ip_header_length;
-    if (length < (rules->headers_unchecked ? IP4_HEADER : header))
+    if (length < (rules->headers_unchecked ? IP4_HEADER : header) || (layer->carried && length > layer->wire))
         return &stats->ignored.ip_total_length;
     return NULL;
 }
@@ -247,7 +247,7 @@ static uint64_t *ip6_decode(const struct rules *rules, struct layer *layer, stru
     length = ip6_length(rules, layer);
     if (rules->length_from_capture)
         length = cut_to_capture(layer, length);
-    else if (length < IP6_HEADER)
+    else if (length < IP6_HEADER || (layer->carried && length > layer->wire))
         return &stats->ignored.ip_total_length;
     packet->family = 6;
     packet->ttl = bytes_u8_at(bytes, 7);

@@ -40,6 +40,7 @@ struct layer {
     uint32_t ahead;     /* octets before, had the link header been Ethernet's (joy-records section 2) */
     uint16_t type;      /* what comes next: EtherType */
     uint8_t depth;      /* tags and tunnels passed */
+    bool carried;       /* inside an IP packet, beyond whose end (`wire`) nothing can be */
 };
 
 /* Go past a header.

@@ -163,20 +163,20 @@ static void decode_wireless_frame(struct layer *layer, uint32_t align)
     uint8_t control = bytes_u8_at(&layer->bytes, 0);
     uint8_t flags = bytes_u8_at(&layer->bytes, 1);
     uint32_t header = 24;
-    uint16_t type = LAYER_LLC;
+    bool data = (control & TYPE) == TYPE_DATA && !(control & SUBTYPE_NULL) && !(flags & PROTECTED);
 
-    if ((control & TYPE) != TYPE_DATA || (control & SUBTYPE_NULL) || (flags & PROTECTED))
-        type = LAYER_OTHER;
     if ((flags & TO_AND_FROM_DS) == TO_AND_FROM_DS)
         header += 6;
     if (control & SUBTYPE_QOS) {
         if (bytes_u8_at(&layer->bytes, header) & AGGREGATE)
-            type = LAYER_OTHER;
+            data = false;
         header += 2;
         if (flags & ORDER)
             header += 4;
     }
-    layer_pass(layer, (header + align - 1) / align * align, type);
+    layer_pass(layer, (header + align - 1) / align * align, LAYER_OTHER);
+    if (data)
+        link_decode_llc(layer);
 }
 
 static void decode_wireless(struct layer *layer)

@@ -162,7 +162,7 @@ static uint64_t *decode_network(struct decoder *decoder, struct packet *packet, 
     uint64_t *wrong;
 
     if (layer->type != LAYER_IPV4 && layer->type != LAYER_IPV6)
-        return layer->bytes.failed ? &decoder->stats->ignored.link_short : &decoder->stats->ignored.not_ip;
+        return &decoder->stats->ignored.not_ip;
     memset(packet, 0, offsetof(struct packet, tcp_options));
     wrong = ip_decode(rules, layer, packet, payload, decoder->stats);
     if (__builtin_expect(wrong != NULL, 0))
@@ -187,6 +187,7 @@ static void limit(struct layer *layer, int32_t length)
 {
     uint32_t octets = length > 0 ? (uint32_t)length : 0;
 
+    layer->carried = true;
     if (layer->wire > octets)
         layer->wire = octets;
     if (layer->bytes.left > octets)
@@ -205,15 +206,13 @@ static void look_through(struct decoder *decoder, struct packet *packet, struct 
 
         limit(layer, payload->length);
         result = tunnel_enter(layer, packet->key.protocol, port);
-        if (result == TUNNEL_DEEP)
-            decoder->stats->trimmed.tunnels_deep++;
-        if (result != TUNNEL_ENTERED)
+        if (result == TUNNEL_NONE)
             return;
-        if (!tunnel_skip_tags(layer)) {
+        if (result == TUNNEL_DEEP || !tunnel_skip_tags(layer)) {
             decoder->stats->trimmed.tunnels_deep++;
             return;
         }
-        if (decode_network(decoder, &inner, layer, &inner_payload)) {
+        if (layer->bytes.failed || decode_network(decoder, &inner, layer, &inner_payload)) {
             decoder->stats->trimmed.tunnel_content++;
             return;
         }
@@ -280,10 +279,11 @@ static uint64_t *decode_link(struct decoder *decoder, struct layer *layer)
         if (!passes_filter(layer))
             return &decoder->stats->ignored.filtered;
         skip_two_tags(layer);
-    } else if (!tunnel_skip_tags(layer)) {
-        return &decoder->stats->ignored.tags_deep;
+        return NULL;
     }
-    return NULL;
+    if (!tunnel_skip_tags(layer))
+        return &decoder->stats->ignored.tags_deep;
+    return layer->bytes.failed ? &decoder->stats->ignored.link_short : NULL;
 }
 
 /* ---- decoder ---- */
