@@ -90,12 +90,10 @@ static int cpu_load(struct engine *engine, const struct model *model, struct err
 {
     struct engine_cpu *cpu = engine_cpu_from(engine);
     size_t n = model->tree->n_weights;
-    int rc;
 
     unload(cpu);
-    rc = network_init(&cpu->network, model->tree, cpu->kernels->lanes, err);
-    if (rc < 0)
-        return rc;
+    if (network_init(&cpu->network, model->tree, cpu->kernels->lanes) < 0)
+        return no_memory(err);
     cpu->weights = calloc(n, sizeof *cpu->weights);
     cpu->gradient = calloc(n, sizeof *cpu->gradient);
     cpu->mean = calloc(n, sizeof *cpu->mean);

@@ -27,23 +27,6 @@ static void sigmoid(size_t steps, size_t width, vfloat *y)
         y[i] = v_sigmoid_packed(y[i] * -LOG2_E);
 }
 
-static void softmax(size_t steps, size_t width, vfloat *y)
-{
-    for (; steps > 0; steps--, y += width) {
-        vfloat largest = y[0], total = {0}, scale;
-
-        for (size_t i = 1; i < width; i++)
-            largest = v_max(largest, y[i]);
-        for (size_t i = 0; i < width; i++) {
-            y[i] = v_exp2((y[i] - largest) * LOG2_E);
-            total += y[i];
-        }
-        scale = v_reciprocal(total);
-        for (size_t i = 0; i < width; i++)
-            y[i] *= scale;
-    }
-}
-
 static void linear_backward(size_t steps, size_t width, const vfloat *y, vfloat *dy)
 {
 }
@@ -66,25 +49,13 @@ static void sigmoid_backward(size_t steps, size_t width, const vfloat *y, vfloat
         dy[i] *= y[i] * (1.0F - y[i]);
 }
 
-static void softmax_backward(size_t steps, size_t width, const vfloat *y, vfloat *dy)
-{
-    for (; steps > 0; steps--, y += width, dy += width) {
-        vfloat mean = {0};
-
-        for (size_t i = 0; i < width; i++)
-            mean += y[i] * dy[i];
-        for (size_t i = 0; i < width; i++)
-            dy[i] = y[i] * (dy[i] - mean);
-    }
-}
-
 static const struct {
     void (*forward)(size_t steps, size_t width, vfloat *y);
     void (*backward)(size_t steps, size_t width, const vfloat *y, vfloat *dy);
 } activations[ACTIVATIONS] = {
     [ACTIVATION_LINEAR] = {linear, linear_backward},       [ACTIVATION_RELU] = {relu, relu_backward},
     [ACTIVATION_TANH] = {hyperbolic, hyperbolic_backward}, [ACTIVATION_SIGMOID] = {sigmoid, sigmoid_backward},
-    [ACTIVATION_SOFTMAX] = {softmax, softmax_backward},
+    [ACTIVATION_SOFTMAX] = {linear, linear_backward}, /* only on the root, whose logits are wanted */
 };
 
 void KERNEL(activate)(enum activation activation, size_t steps, size_t width, float *y)

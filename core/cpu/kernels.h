@@ -73,7 +73,8 @@ struct kernels {
     void (*dense)(const struct dense_pack *pack, size_t steps, const float *x, size_t x_stride, float *y,
                   bool add);
 
-    /* Replace y: (steps, width) by its activation. */
+    /* Replace y: (steps, width) by its activation; softmax, which a tree has at its end only, leaves the
+     * logits. */
     void (*activate)(enum activation activation, size_t steps, size_t width, float *y);
 
     /* Replace dy by the gradient before the activation; y: what activate() gave. */

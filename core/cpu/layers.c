@@ -45,11 +45,6 @@ static void dense_fill(struct layer_pack *pack, const struct layer *layer, const
     dense_pack_fill_transposed(&pack->back, weights + offset_of(tree, layer, 0));
 }
 
-static enum activation dense_activation(const struct network_layer *layer)
-{
-    return layer->plain ? ACTIVATION_LINEAR : layer->layer->activation;
-}
-
 static void dense_forward(struct block *block, size_t l)
 {
     const struct network_layer *layer = &block->element->layers[l];
@@ -57,7 +52,7 @@ static void dense_forward(struct block *block, size_t l)
 
     block->kernels->dense(&layer->pack->forward, steps, block->values[l], layer->layer->in,
                           block->values[l + 1], false);
-    block->kernels->activate(dense_activation(layer), steps, layer->layer->out, block->values[l + 1]);
+    block->kernels->activate(layer->layer->activation, steps, layer->layer->out, block->values[l + 1]);
 }
 
 static void dense_backward(struct block *block, size_t l, float *dy, float *dx)
@@ -66,7 +61,7 @@ static void dense_backward(struct block *block, size_t l, float *dy, float *dx)
     const struct tree *tree = block->network->tree;
     size_t steps = block->steps[l], in = layer->layer->in, out = layer->layer->out;
 
-    block->kernels->activate_backward(dense_activation(layer), steps, out, block->values[l + 1], dy);
+    block->kernels->activate_backward(layer->layer->activation, steps, out, block->values[l + 1], dy);
     block->kernels->outer(block->gradient + offset_of(tree, layer->layer, 0), out, in, steps, dy, out,
                           block->values[l], in);
     block->kernels->sum(block->gradient + offset_of(tree, layer->layer, 1), out, steps, dy, out);
@@ -235,7 +230,7 @@ static void recurrent_backward(struct block *block, size_t l, float *dy, float *
     }
 }
 
-/* Embedding: each value is the number of a row of the table, cut off and limited to those there are. */
+/* Embedding: its one column is the number of a row of the table, cut off and limited to those there are. */
 
 static size_t embedding_row(float value, size_t rows)
 {
@@ -252,7 +247,7 @@ static void embedding_forward(struct block *block, size_t l)
     const float *rows[KERNELS_LANES_MAX];
     uint32_t lengths[KERNELS_LANES_MAX];
 
-    for (size_t i = 0; i < block->steps[l] * layer->in; i++) {
+    for (size_t i = 0; i < block->steps[l]; i++) {
         for (size_t lane = 0; lane < lanes; lane++) {
             rows[lane] =
                 table + embedding_row(block->values[l][i * lanes + lane], layer->rows) * layer->units;
@@ -269,7 +264,7 @@ static void embedding_backward(struct block *block, size_t l, float *dy, float *
     float *table = block->gradient + offset_of(block->network->tree, layer, 0);
     size_t lanes = block->kernels->lanes;
 
-    for (size_t i = 0; i < block->steps[l] * layer->in; i++)
+    for (size_t i = 0; i < block->steps[l]; i++)
         for (size_t lane = 0; lane < lanes; lane++) {
             float *row =
                 table + embedding_row(block->values[l][i * lanes + lane], layer->rows) * layer->units;
@@ -279,7 +274,7 @@ static void embedding_backward(struct block *block, size_t l, float *dy, float *
         }
     /* A row number has no gradient. */
     if (dx != NULL)
-        memset(dx, 0, lane_floats(block, block->steps[l] * layer->in) * sizeof *dx);
+        memset(dx, 0, lane_floats(block, block->steps[l]) * sizeof *dx);
 }
 
 /* Dropout. */

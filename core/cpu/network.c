@@ -6,27 +6,20 @@
 
 #include "core/cpu/layers.h"
 
-/* Layers of an element: what each sees, and that the last gives one vector. */
-static int link_layers(struct network_element *e, bool root, struct error *err)
+/* Which layers of an element see a sequence, and which give one. */
+static void link_layers(struct network_element *e)
 {
-    const struct element *element = e->element;
     bool sequence = e->sequence;
 
-    for (size_t i = 0; i < element->n_layers; i++) {
-        const struct layer *layer = &element->layers[i];
+    for (size_t i = 0; i < e->element->n_layers; i++) {
+        const struct layer *layer = &e->element->layers[i];
         bool recurrent = layer->kind == LAYER_LSTM || layer->kind == LAYER_GRU;
 
-        e->layers[i] = (struct network_layer){
-            .layer = layer,
-            .sequence_in = sequence,
-            .sequence_out = recurrent ? layer->sequence_out : sequence,
-            .plain = root && i + 1 == element->n_layers && layer->activation == ACTIVATION_SOFTMAX,
-        };
-        sequence = e->layers[i].sequence_out;
+        e->layers[i].layer = layer;
+        e->layers[i].sequence_in = sequence;
+        sequence = recurrent ? layer->sequence_out : sequence;
+        e->layers[i].sequence_out = sequence;
     }
-    if (sequence)
-        return error_set(err, -ENOTSUP, "%s: no layer turns the list into one vector", element->path);
-    return 0;
 }
 
 static int init_packs(struct network_element *e)
@@ -44,47 +37,39 @@ static int init_packs(struct network_element *e)
     return 0;
 }
 
-static int init_element(struct network *network, size_t index, struct error *err)
+static void init_element(struct network *network, size_t index)
 {
-    const struct tree *tree = network->tree;
-    const struct element *element = &tree->elements[index];
+    const struct element *element = &network->tree->elements[index];
     struct network_element *e = &network->elements[index];
 
-    *e = (struct network_element){
-        .element = element,
-        .index = index,
-        .owner = index,
-        .sequence = element->is_list && !element->flatten,
-    };
-    for (size_t i = 0; i < tree->n_elements && tree->elements[e->owner].share != e->owner; i++)
-        e->owner = tree->elements[e->owner].share;
+    e->element = element;
+    e->index = index;
+    e->sequence = element_is_sequence(element);
     for (size_t i = 0; i < element->n_children; i++)
         if (e->wave <= network->elements[element->children[i]].wave)
             e->wave = network->elements[element->children[i]].wave + 1;
     if (network->n_waves <= e->wave)
         network->n_waves = e->wave + 1;
-    return link_layers(e, index + 1 == tree->n_elements, err);
+    link_layers(e);
 }
 
-int network_init(struct network *network, const struct tree *tree, unsigned lanes, struct error *err)
+int network_init(struct network *network, const struct tree *tree, unsigned lanes)
 {
-    int rc = 0;
-
     *network = (struct network){.tree = tree, .lanes = lanes};
     network->elements = calloc(tree->n_elements, sizeof *network->elements);
     if (network->elements == NULL)
-        return error_set(err, -ENOMEM, "cpu engine: out of memory");
-    for (size_t i = 0; rc == 0 && i < tree->n_elements; i++)
-        rc = init_element(network, i, err);
-    for (size_t i = 0; rc == 0 && i < tree->n_elements; i++)
-        if (network->elements[i].owner == i && (rc = init_packs(&network->elements[i])) < 0)
-            error_set(err, rc, "cpu engine: out of memory");
-    for (size_t i = 0; rc == 0 && i < tree->n_elements; i++)
+        return -ENOMEM;
+    for (size_t i = 0; i < tree->n_elements; i++)
+        init_element(network, i);
+    for (size_t i = 0; i < tree->n_elements; i++)
+        if (tree->elements[i].share == i && init_packs(&network->elements[i]) < 0) {
+            network_deinit(network);
+            return -ENOMEM;
+        }
+    for (size_t i = 0; i < tree->n_elements; i++)
         for (size_t l = 0; l < tree->elements[i].n_layers; l++)
-            network->elements[i].layers[l].pack = &network->elements[network->elements[i].owner].packs[l];
-    if (rc < 0)
-        network_deinit(network);
-    return rc;
+            network->elements[i].layers[l].pack = &network->elements[tree->elements[i].share].packs[l];
+    return 0;
 }
 
 static void deinit_element(struct network_element *e)

@@ -18,7 +18,6 @@
 #include "core/cpu/buffer.h"
 #include "core/cpu/pack.h"
 #include "core/tree/tree.h"
-#include "flowtrack/error.h"
 
 /* Where there is no sequence, a block holds so many times `lanes` instances: its dense layers then have
  * steps to share weights between, as those of sequences do. */
@@ -34,13 +33,11 @@ struct network_layer {
     struct layer_pack *pack; /* its own or that of the layer it shares */
     bool sequence_in;        /* it sees a sequence */
     bool sequence_out;       /* and gives one */
-    bool plain;              /* give the sums without the activation: they are the logits */
 };
 
 struct network_element {
     const struct element *element;
     size_t index;
-    size_t owner; /* index of the element whose packs it uses */
     unsigned wave;
     bool sequence; /* a list, not flattened */
     struct network_layer layers[TREE_LAYERS_MAX];
@@ -78,9 +75,9 @@ struct network {
  *
  * lanes: of the kernels that will run it. tree: must outlive it.
  *
- * Return: 0, -ENOTSUP (a list that no layer turns into one vector; err names it), -ENOMEM.
+ * Return: 0, -ENOMEM (it holds nothing).
  */
-int network_init(struct network *network, const struct tree *tree, unsigned lanes, struct error *err);
+int network_init(struct network *network, const struct tree *tree, unsigned lanes);
 
 /* Free what it holds; fine on zeros. */
 void network_deinit(struct network *network);
