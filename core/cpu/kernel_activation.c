@@ -18,13 +18,13 @@ static void relu(size_t steps, size_t width, vfloat *y)
 static void hyperbolic(size_t steps, size_t width, vfloat *y)
 {
     for (size_t i = 0; i < steps * width; i++)
-        y[i] = v_tanh_packed(y[i] * (-2 * LOG2_E));
+        y[i] = v_tanh(v_gate(v_exp2(y[i] * (-2 * LOG2_E), ALONE)));
 }
 
 static void sigmoid(size_t steps, size_t width, vfloat *y)
 {
     for (size_t i = 0; i < steps * width; i++)
-        y[i] = v_sigmoid_packed(y[i] * -LOG2_E);
+        y[i] = v_sigmoid(v_gate(v_exp2(y[i] * -LOG2_E, ALONE)));
 }
 
 static void linear_backward(size_t steps, size_t width, const vfloat *y, vfloat *dy)

@@ -50,11 +50,6 @@ void KERNEL(dense)(const struct dense_pack *pack, size_t steps, const float *x, 
  */
 enum { OUTER_COLUMNS = LANES == 4 ? 2 : 4, OUTER_ROWS = LANES / OUTER_COLUMNS };
 
-static inline size_t at_most(size_t i, size_t limit)
-{
-    return i < limit ? i : limit;
-}
-
 void KERNEL(outer)(float *gradient, size_t n_rows, size_t n_columns, size_t steps, const float *dy,
                    size_t dy_stride, const float *x, size_t x_stride)
 {

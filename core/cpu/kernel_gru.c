@@ -17,35 +17,70 @@ struct step {
     vint ended;               /* lanes that keep their state */
 };
 
+/* n: which sum the third gate goes to. */
+INLINE void gru_add(vfloat sums[UNITS_SIDE][4], vfloat z, const float *const w[UNITS_SIDE], size_t at,
+                    size_t n)
+{
+    for (size_t u = 0; u < UNITS_SIDE; u++) {
+        sums[u][0] += z * w[u][at];
+        sums[u][1] += z * w[u][at + 1];
+        sums[u][n] += z * w[u][at + 2];
+    }
+}
+
+/* Sums of the gates of UNITS_SIDE units, the state's part of n apart; past the last unit it is summed again
+ * and not used. */
+INLINE void gru_sums(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
+                     vfloat sums[UNITS_SIDE][4])
+{
+    const float *w[UNITS_SIDE];
+
+    for (size_t u = 0; u < UNITS_SIDE; u++) {
+        w[u] = weights + at_most(first + u, units - 1) * (4 + 3 * (in + units));
+        for (size_t g = 0; g < 4; g++)
+            sums[u][g] = v_all(w[u][g]);
+        w[u] += 4;
+    }
+    for (size_t k = 0; k < in; k++)
+        gru_add(sums, step->x[k], w, 3 * k, 2);
+    for (size_t k = 0; k < units; k++)
+        gru_add(sums, step->h[k], w, 3 * (in + k), 3);
+}
+
+INLINE vfloat gru_kept(const vfloat sums[4], size_t units, vfloat h, vfloat *keep)
+{
+    struct gate r = v_gate(v_exp2(sums[0], ALONE)), z = v_gate(v_exp2(sums[1], ALONE));
+    struct gate n = v_gate(v_exp2(sums[2] + v_sigmoid(r) * sums[3], ALONE));
+
+    keep[0] = r.e;
+    keep[units] = z.e;
+    keep[2 * units] = n.e;
+    keep[3 * units] = sums[3] * TANH_UNSCALE;
+    return v_tanh(n) + v_sigmoid(z) * (h - v_tanh(n));
+}
+
+INLINE vfloat gru_passing(const vfloat sums[4], vfloat h)
+{
+    vfloat r = v_sigmoid(v_gate(v_exp2(sums[0], ALONE))), z = v_exp2(sums[1], IN_PRODUCT);
+    vfloat n = v_exp2(sums[2] + r * sums[3], IN_PRODUCT);
+
+    return ((1.0F - n) * z + h * (1.0F + n)) * v_reciprocal((1.0F + n) * (1.0F + z));
+}
+
 INLINE void gru_step(const struct step *step, const float *weights, size_t in, size_t units, bool keeps,
                      bool masked)
 {
-    for (size_t j = 0; j < units; j++) {
-        vfloat sums[4] = {v_all(weights[0]), v_all(weights[1]), v_all(weights[2]), v_all(weights[3])};
-        vfloat r, z, n, h;
+    for (size_t first = 0; first < units; first += UNITS_SIDE) {
+        vfloat sums[UNITS_SIDE][4];
 
-        weights += 4;
-#pragma GCC unroll 4
-        for (size_t k = 0; k < in; k++, weights += 3)
-            for (size_t g = 0; g < 3; g++)
-                sums[g] += step->x[k] * weights[g];
-#pragma GCC unroll 16
-        for (size_t k = 0; k < units; k++, weights += 3) {
-            sums[0] += step->h[k] * weights[0];
-            sums[1] += step->h[k] * weights[1];
-            sums[3] += step->h[k] * weights[2];
+        gru_sums(step, weights, in, units, first, sums);
+        for (size_t j = first; j < first + UNITS_SIDE && j < units; j++) {
+            vfloat h = step->h[j];
+            vfloat next =
+                keeps ? gru_kept(sums[j - first], units, h, step->keep + j) : gru_passing(sums[j - first], h);
+
+            step->h_next[j] = masked ? v_select(step->ended, h, next) : next;
         }
-        r = v_sigmoid_packed(sums[0]);
-        z = v_sigmoid_packed(sums[1]);
-        n = v_tanh_packed(sums[2] + r * sums[3]);
-        h = n + z * (step->h[j] - n);
-        if (keeps) {
-            step->keep[j] = r;
-            step->keep[units + j] = z;
-            step->keep[2 * units + j] = n;
-            step->keep[3 * units + j] = sums[3] * TANH_UNSCALE;
-        }
-        step->h_next[j] = masked ? v_select(step->ended, step->h[j], h) : h;
     }
 }
 
@@ -98,20 +133,20 @@ void KERNEL(gru)(const struct recurrent_run *run)
         gru_any(run);
 }
 
-/* Gates of one step to the gradients of their sums; dh: (units) of the state after the step becomes what
- * passes straight on to the state before it. */
+/* Exponentials of one step's gates to the gradients of their sums; dh: (units) of the state after the step
+ * becomes what passes straight on to the state before it. */
 INLINE void gru_gates_backward(size_t units, vfloat *keep, const vfloat *before, vfloat *dh, vint ended)
 {
     for (size_t j = 0; j < units; j++) {
-        vfloat r = keep[j], z = keep[units + j], n = keep[2 * units + j], q = keep[3 * units + j];
-        vfloat d = v_select(ended, (vfloat){0}, dh[j]);
-        vfloat dn = d * (1.0F - z) * (1.0F - n * n);
+        struct gate r = v_gate(keep[j]), z = v_gate(keep[units + j]), n = v_gate(keep[2 * units + j]);
+        vfloat recurrent = keep[3 * units + j], d = v_select(ended, (vfloat){0}, dh[j]);
+        vfloat dn = d * (z.e * z.reciprocal) * v_tanh_slope(n);
 
         keep[j] = dn;
-        keep[units + j] = dn * q * r * (1.0F - r);
-        keep[2 * units + j] = d * (before[j] - n) * z * (1.0F - z);
-        keep[3 * units + j] = dn * r;
-        dh[j] = v_select(ended, dh[j], d * z);
+        keep[units + j] = dn * recurrent * v_sigmoid_slope(r);
+        keep[2 * units + j] = d * (before[j] - v_tanh(n)) * v_sigmoid_slope(z);
+        keep[3 * units + j] = dn * v_sigmoid(r);
+        dh[j] = v_select(ended, dh[j], d * v_sigmoid(z));
     }
 }
 

@@ -11,60 +11,78 @@
 
 static const float TANH_SCALE = -2.88539008F; /* -2 log2(e) */
 
-/* One step of one unit with its gates kept: rows of `keep` are units apart. */
-INLINE vfloat unit_kept(const vfloat sums[4], size_t units, vfloat *cell, vfloat *keep, vfloat *tanhs)
+/* One step of one unit with its exponentials kept: rows of `keep` are units apart. */
+INLINE vfloat unit_kept(const vfloat sums[4], size_t units, vfloat *cell, vfloat *keep, vfloat *keep_cell)
 {
-    vfloat i = v_sigmoid_packed(sums[0]), f = v_sigmoid_packed(sums[1]);
-    vfloat g = v_tanh_packed(sums[2]), o = v_sigmoid_packed(sums[3]);
+    vfloat e[4];
 
-    *cell = *cell * f + i * g;
-    *tanhs = v_tanh_packed(*cell * TANH_SCALE);
-    keep[0] = i;
-    keep[units] = f;
-    keep[2 * units] = g;
-    keep[3 * units] = o;
-    return o * *tanhs;
+    for (size_t g = 0; g < 4; g++)
+        keep[g * units] = e[g] = v_exp2(sums[g], ALONE);
+    *cell = *cell * v_sigmoid(v_gate(e[1])) + v_sigmoid(v_gate(e[0])) * v_tanh(v_gate(e[2]));
+    *keep_cell = v_exp2(*cell * TANH_SCALE, ALONE);
+    return v_sigmoid(v_gate(e[3])) * v_tanh(v_gate(*keep_cell));
 }
 
 INLINE vfloat unit_passing(const vfloat sums[4], vfloat *cell)
 {
-    vfloat i = v_exp2(sums[0]), f = v_exp2(sums[1]), g = v_exp2(sums[2]), o = v_exp2(sums[3]), c;
+    vfloat i = v_exp2(sums[0], IN_PRODUCT), f = v_exp2(sums[1], ALONE);
+    vfloat g = v_exp2(sums[2], IN_PRODUCT), o = v_exp2(sums[3], IN_PRODUCT), c;
 
     *cell = *cell * v_reciprocal(1.0F + f) + (1.0F - g) * v_reciprocal((1.0F + i) * (1.0F + g));
-    c = v_exp2(*cell * TANH_SCALE);
+    c = v_exp2(*cell * TANH_SCALE, IN_PRODUCT);
     return (1.0F - c) * v_reciprocal((1.0F + o) * (1.0F + c));
 }
 
 struct step {
-    const vfloat *x;                        /* (in) */
-    const vfloat *h, *c;                    /* (units) before */
-    vfloat *h_next, *c_next;                /* (units) after; c_next may be c */
-    vfloat *restrict keep, *restrict tanhs; /* (4, units), (units); or NULL */
-    vint ended;                             /* lanes that keep their state */
+    const vfloat *x;                             /* (in) */
+    const vfloat *h, *c;                         /* (units) before */
+    vfloat *h_next, *c_next;                     /* (units) after; c_next may be c */
+    vfloat *restrict keep, *restrict keep_cells; /* (4, units), (units); or NULL */
+    vint ended;                                  /* lanes that keep their state */
 };
+
+INLINE void lstm_add(vfloat sums[UNITS_SIDE][4], vfloat z, const float *const w[UNITS_SIDE], size_t at)
+{
+    for (size_t u = 0; u < UNITS_SIDE; u++)
+        for (size_t g = 0; g < 4; g++)
+            sums[u][g] += z * w[u][at + g];
+}
+
+/* Sums of the gates of UNITS_SIDE units; past the last unit it is summed again and not used. */
+INLINE void lstm_sums(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
+                      vfloat sums[UNITS_SIDE][4])
+{
+    const float *w[UNITS_SIDE];
+
+    for (size_t u = 0; u < UNITS_SIDE; u++) {
+        w[u] = weights + at_most(first + u, units - 1) * 4 * (1 + in + units);
+        for (size_t g = 0; g < 4; g++)
+            sums[u][g] = v_all(w[u][g]);
+        w[u] += 4;
+    }
+    for (size_t k = 0; k < in; k++)
+        lstm_add(sums, step->x[k], w, 4 * k);
+    for (size_t k = 0; k < units; k++)
+        lstm_add(sums, step->h[k], w, 4 * (in + k));
+}
 
 INLINE void lstm_step(const struct step *step, const float *weights, size_t in, size_t units, bool keeps,
                       bool masked)
 {
-    for (size_t j = 0; j < units; j++) {
-        vfloat sums[4] = {v_all(weights[0]), v_all(weights[1]), v_all(weights[2]), v_all(weights[3])};
-        vfloat cell = step->c[j], h;
+    for (size_t first = 0; first < units; first += UNITS_SIDE) {
+        vfloat sums[UNITS_SIDE][4];
 
-        weights += 4;
-#pragma GCC unroll 4
-        for (size_t k = 0; k < in; k++, weights += 4)
-            for (size_t g = 0; g < 4; g++)
-                sums[g] += step->x[k] * weights[g];
-#pragma GCC unroll 16
-        for (size_t k = 0; k < units; k++, weights += 4)
-            for (size_t g = 0; g < 4; g++)
-                sums[g] += step->h[k] * weights[g];
-        if (keeps)
-            h = unit_kept(sums, units, &cell, step->keep + j, step->tanhs + j);
-        else
-            h = unit_passing(sums, &cell);
-        step->h_next[j] = masked ? v_select(step->ended, step->h[j], h) : h;
-        step->c_next[j] = masked ? v_select(step->ended, step->c[j], cell) : cell;
+        lstm_sums(step, weights, in, units, first, sums);
+        for (size_t j = first; j < first + UNITS_SIDE && j < units; j++) {
+            vfloat cell = step->c[j], h;
+
+            if (keeps)
+                h = unit_kept(sums[j - first], units, &cell, step->keep + j, step->keep_cells + j);
+            else
+                h = unit_passing(sums[j - first], &cell);
+            step->h_next[j] = masked ? v_select(step->ended, step->h[j], h) : h;
+            step->c_next[j] = masked ? v_select(step->ended, step->c[j], cell) : cell;
+        }
     }
 }
 
@@ -86,7 +104,7 @@ INLINE void lstm_walk(const struct recurrent_run *run, size_t in, size_t units, 
             .c = cells + (keeps ? before * units : 0),
             .c_next = cells + (keeps ? after * units : 0),
             .keep = keeps ? (vfloat *)run->keep + t * 4 * units : NULL,
-            .tanhs = keeps ? (vfloat *)run->tanhs + t * units : NULL,
+            .keep_cells = keeps ? (vfloat *)run->keep_cells + t * units : NULL,
             .ended = lengths <= (int32_t)t,
         };
 
@@ -138,21 +156,22 @@ void KERNEL(lstm)(const struct recurrent_run *run)
     walk(run);
 }
 
-/* Gates of one step to the gradients of their sums; dh and dc: (units) gradients of the state and cell after
- * the step. dc becomes that of the cell before it. */
-INLINE void lstm_gates_backward(size_t units, vfloat *keep, const vfloat *tanhs, const vfloat *cells_before,
-                                const vfloat *dh, vfloat *dc, vint ended)
+/* Exponentials of one step's gates to the gradients of their sums; dh and dc: (units) gradients of the state
+ * and cell after the step. dc becomes that of the cell before it. */
+INLINE void lstm_gates_backward(size_t units, vfloat *keep, const vfloat *keep_cells,
+                                const vfloat *cells_before, const vfloat *dh, vfloat *dc, vint ended)
 {
     for (size_t j = 0; j < units; j++) {
-        vfloat i = keep[j], f = keep[units + j], g = keep[2 * units + j], o = keep[3 * units + j];
-        vfloat th = tanhs[j], d = v_select(ended, (vfloat){0}, dh[j]);
-        vfloat dcell = v_select(ended, (vfloat){0}, dc[j]) + d * o * (1.0F - th * th);
+        struct gate i = v_gate(keep[j]), f = v_gate(keep[units + j]), g = v_gate(keep[2 * units + j]);
+        struct gate o = v_gate(keep[3 * units + j]), cell = v_gate(keep_cells[j]);
+        vfloat d = v_select(ended, (vfloat){0}, dh[j]);
+        vfloat dcell = v_select(ended, (vfloat){0}, dc[j]) + d * v_sigmoid(o) * v_tanh_slope(cell);
 
-        keep[j] = dcell * g * i * (1.0F - i);
-        keep[units + j] = dcell * cells_before[j] * f * (1.0F - f);
-        keep[2 * units + j] = dcell * i * (1.0F - g * g);
-        keep[3 * units + j] = d * th * o * (1.0F - o);
-        dc[j] = v_select(ended, dc[j], dcell * f);
+        keep[j] = dcell * v_tanh(g) * v_sigmoid_slope(i);
+        keep[units + j] = dcell * cells_before[j] * v_sigmoid_slope(f);
+        keep[2 * units + j] = dcell * v_sigmoid(i) * v_tanh_slope(g);
+        keep[3 * units + j] = d * v_tanh(cell) * v_sigmoid_slope(o);
+        dc[j] = v_select(ended, dc[j], dcell * v_sigmoid(f));
     }
 }
 
@@ -175,7 +194,7 @@ void KERNEL(lstm_backward)(const struct recurrent_run *run)
         if (run->each_step)
             for (size_t j = 0; j < units; j++)
                 dh[j] += dy[t * run->dy_stride + j];
-        lstm_gates_backward(units, keep, (const vfloat *)run->tanhs + t * units,
+        lstm_gates_backward(units, keep, (const vfloat *)run->keep_cells + t * units,
                             (const vfloat *)run->cells + (run->reverse ? t + 1 : t) * units, dh, dc, ended);
         KERNEL(dense)(&run->pack->back_states, 1, (const float *)keep, 4 * units, (float *)passed, false);
         for (size_t j = 0; j < units; j++)

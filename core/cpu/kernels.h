@@ -39,11 +39,11 @@ struct recurrent_run {
     bool all_states;                     /* needed where keep is set */
     float *cells;                        /* lstm: (steps + 1, units); with keep NULL (1, units) */
 
-    /* What the gradient needs; NULL in inference. Forward fills it with the gates, lstm: i, f, g, o; gru: r,
-     * z, n and the recurrent part of n. Backward replaces them with the gradients of their sums, lstm in the
-     * same order, gru: n, r, z, recurrent n. */
-    float *keep;  /* (steps, 4, units) */
-    float *tanhs; /* lstm: (steps, units) tanh of the cells */
+    /* What the gradient needs; NULL in inference. Forward fills it with 2^x of the packed sums of the gates,
+     * lstm: i, f, c, o; gru: r, z, n, and then the recurrent part of n itself. Backward replaces them with
+     * the gradients of their sums, lstm in the same order, gru: n, r, z, recurrent n. */
+    float *keep;       /* (steps, 4, units) */
+    float *keep_cells; /* lstm: (steps, units), the same of the cells */
 
     /* Backward only. */
     const float *dy;  /* gradient of the states: (steps) rows of dy_stride vectors if `each_step`, else one */

@@ -4,9 +4,8 @@
  * the build; the generic set is the default. Vectors are GNU C vector extensions, so the generic set needs no
  * intrinsics at all; the others replace the few operations for which the compiler finds nothing as good.
  *
- * Exponentials: exp2 splits x into n + r with |r| <= 1/2, 2^r by a polynomial (largest relative error 9e-8
- * and rounding), 2^n by the exponent. Arguments are limited to +-60, far beyond where 1 / (1 + 2^x) has
- * reached 0 or 1 in float, so that products of two such terms stay finite.
+ * Exponentials: exp2 splits x into an integer n and r, 2^r by a polynomial (largest relative error 9e-8
+ * and rounding), 2^n by the exponent. Its argument is limited so that results stay finite.
  */
 #ifndef CORE_CPU_LANES_H
 #define CORE_CPU_LANES_H
@@ -37,6 +36,15 @@ typedef float vfloat __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t vint __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint32_t vuint __attribute__((vector_size(4 * LANES), may_alias));
 typedef float vfloat_anywhere __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
+
+/* Units of a recurrent layer whose sums are formed side by side: as many as the registers hold. The chains of
+ * operations that follow are long, so units that do not wait for each other also keep the processor busy. */
+enum { UNITS_SIDE = LANES == 16 ? 4 : 2 };
+
+INLINE size_t at_most(size_t i, size_t limit)
+{
+    return i < limit ? i : limit;
+}
 
 INLINE vfloat v_all(float x)
 {
@@ -71,35 +79,41 @@ INLINE vfloat v_min(vfloat a, vfloat b)
 #endif
 }
 
-/* 2^x. The polynomial has the smallest largest relative error on [-1/2, 1/2] of those that are 1 at 0. */
-INLINE vfloat v_exp2(vfloat x)
-{
-    vfloat r, p;
+/* Limits of an exponent: a result that is used alone, and one that is multiplied with another. The gradient
+ * of a saturated gate meets inputs of any size, so there the gate has to be as good as 0. */
+static const float ALONE = 124, IN_PRODUCT = 60;
 
-    x = v_min(x, v_all(60.0F));
+/* 2^x for x up to the limit, 2^limit beyond it. The polynomials have the smallest largest relative error on
+ * their interval of those that are 1 at 0. */
+INLINE vfloat v_exp2(vfloat x, float limit)
+{
+    x = v_min(x, v_all(limit));
 #if LANES == 16
-    /* scalef gives 0 for far negative n by itself. */
-    vfloat n = (vfloat)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    /* r = x - floor(x); scalef takes floor(x) by itself and gives 0 where that is far below 0. */
+    vfloat r = (vfloat)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vfloat p = r * 1.86712535e-3F + 9.01704131e-3F;
+
+    p = p * r + 5.57999043e-2F;
+    p = p * r + 2.40164453e-1F;
+    p = p * r + 6.93151312e-1F;
+    p = p * r + 1.0F;
+    return (vfloat)_mm512_scalef_ps((__m512)p, (__m512)x);
 #else
     /* Adding 1.5 * 2^23 leaves the integer nearest to x in the low bits. */
-    x = v_max(x, v_all(-60.0F));
+    x = v_max(x, v_all(-limit));
     vfloat shifted = x + 12582912.0F;
-    vfloat n = shifted - 12582912.0F;
-#endif
-    r = x - n;
-    p = r * 1.32647408e-3F + 9.67151239e-3F;
+    vfloat r = x - (shifted - 12582912.0F);
+    vfloat p = r * 1.32647408e-3F + 9.67151239e-3F;
+
     p = p * r + 5.55073369e-2F;
     p = p * r + 2.40222421e-1F;
     p = p * r + 6.93146978e-1F;
     p = p * r + 1.0F;
-#if LANES == 16
-    return (vfloat)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
     return (vfloat)((vint)p + ((vint)shifted << 23));
 #endif
 }
 
-/* 1 / x for 2^-100 < x < 2^121: the processor's estimate and one step of Newton's method. */
+/* 1 / x for 2^-100 < x < 2^125: the processor's estimate and one step of Newton's method. */
 INLINE vfloat v_reciprocal(vfloat x)
 {
 #if LANES == 16
@@ -115,17 +129,35 @@ INLINE vfloat v_reciprocal(vfloat x)
 #endif
 }
 
-/* The gates' functions, of arguments packed as pack.h says: x is -log2(e) and -2 log2(e) times the sum. */
-INLINE vfloat v_sigmoid_packed(vfloat x)
+/* Sigmoid and tanh, and their slopes, of a sum x that was packed as pack.h says: from e = 2^x and its
+ * reciprocal 1 / (1 + e). So the slope of a saturated gate is exact too, which 1 - y * y is not. */
+struct gate {
+    vfloat e, reciprocal;
+};
+
+INLINE struct gate v_gate(vfloat e)
 {
-    return v_reciprocal(1.0F + v_exp2(x));
+    return (struct gate){e, v_reciprocal(1.0F + e)};
 }
 
-INLINE vfloat v_tanh_packed(vfloat x)
+INLINE vfloat v_sigmoid(struct gate gate)
 {
-    vfloat e = v_exp2(x);
+    return gate.reciprocal;
+}
 
-    return (1.0F - e) * v_reciprocal(1.0F + e);
+INLINE vfloat v_sigmoid_slope(struct gate gate)
+{
+    return gate.e * gate.reciprocal * gate.reciprocal;
+}
+
+INLINE vfloat v_tanh(struct gate gate)
+{
+    return (1.0F - gate.e) * gate.reciprocal;
+}
+
+INLINE vfloat v_tanh_slope(struct gate gate)
+{
+    return 4.0F * v_sigmoid_slope(gate);
 }
 
 /* Pairwise exchange between two vectors: `low` takes the lanes k with (k & s) == 0 of both, `high` the

@@ -97,7 +97,7 @@ static void recurrent_fill(struct layer_pack *pack, const struct layer *layer, c
 
 /* Vectors that one direction keeps, by part; the same counts place them and find them again. */
 struct recurrent_parts {
-    size_t states, cells, keep, tanhs, carried;
+    size_t states, cells, keep, keep_cells, carried;
 };
 
 static struct recurrent_parts recurrent_parts(const struct block *block, const struct network_layer *layer,
@@ -110,14 +110,14 @@ static struct recurrent_parts recurrent_parts(const struct block *block, const s
         .states = (keeps || layer->sequence_out ? steps + 1 : 2) * units,
         .cells = !lstm ? 0 : (keeps ? steps + 1 : 1) * units,
         .keep = keeps ? steps * 4 * units : 0,
-        .tanhs = lstm && keeps ? steps * units : 0,
+        .keep_cells = lstm && keeps ? steps * units : 0,
         .carried = keeps ? 3 * units : 0,
     };
 }
 
 static size_t parts_size(const struct recurrent_parts *parts)
 {
-    return parts->states + parts->cells + parts->keep + parts->tanhs + parts->carried;
+    return parts->states + parts->cells + parts->keep + parts->keep_cells + parts->carried;
 }
 
 static void recurrent_arrange(struct block *block, size_t l, size_t steps)
@@ -149,8 +149,8 @@ static struct recurrent_run recurrent_run(struct block *block, size_t l, size_t 
     run.cells = run.states + lane_floats(block, parts.states);
     if (block->keeps) {
         run.keep = run.cells + lane_floats(block, parts.cells);
-        run.tanhs = run.keep + lane_floats(block, parts.keep);
-        run.carried = run.tanhs + lane_floats(block, parts.tanhs);
+        run.keep_cells = run.keep + lane_floats(block, parts.keep);
+        run.carried = run.keep_cells + lane_floats(block, parts.keep_cells);
     }
     return run;
 }

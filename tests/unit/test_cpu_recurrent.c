@@ -173,7 +173,7 @@ static void fixture_init(struct fixture *f, const struct recurrent_case *c)
         .all_states = true,
         .cells = vectors((c->steps + 1) * u, 1),
         .keep = vectors(c->steps * 4 * u, 1),
-        .tanhs = vectors(c->steps * u, 1),
+        .keep_cells = vectors(c->steps * u, 1),
         .dy = f->dy,
         .dy_stride = u + 2,
         .each_step = c->each_step,
@@ -184,7 +184,7 @@ static void fixture_init(struct fixture *f, const struct recurrent_case *c)
     f->passing.states = vectors(2 * u, 1);
     f->passing.all_states = false;
     f->passing.cells = vectors(u, 1);
-    f->passing.keep = f->passing.tanhs = f->passing.carried = NULL;
+    f->passing.keep = f->passing.keep_cells = f->passing.carried = NULL;
     ck_assert_int_eq(recurrent_pack_init(&f->pack, c->kind, c->in, u), 0);
     recurrent_pack_fill(&f->pack, f->wx, f->wh, f->bx, f->bh);
 }
@@ -200,7 +200,7 @@ static void fixture_deinit(struct fixture *f)
                     f->kept.states,
                     f->kept.cells,
                     f->kept.keep,
-                    f->kept.tanhs,
+                    f->kept.keep_cells,
                     f->kept.carried,
                     f->passing.states,
                     f->passing.cells};
