@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "core/learn/learn.h"
-#include "core/learn/report.h"
 #include "core/tree/describe.h"
 #include "core/tree/model_file.h"
 #include "core/tree/tree_json.h"
@@ -106,16 +105,6 @@ static void on_fold(void *context, const struct crossval_fold *fold)
 static int train_deliver(const struct learning *learning, struct learn_result *result, struct error *err)
 {
     const struct options *options = learning->options;
-    struct report report = {
-        .title = result->model->tree->name,
-        .version = PATHS_VERSION,
-        .date = learning->date,
-        .model = result->model,
-        .tree = result->model->tree,
-        .dataset = learning->dataset,
-        .training = &result->training,
-        .evaluation = result->evaluated ? &result->evaluation : NULL,
-    };
     int r;
 
     if (result->training.stopped)
@@ -127,7 +116,7 @@ static int train_deliver(const struct learning *learning, struct learn_result *r
                result->model->tree->name, result->train.n);
     if (result->evaluated && evaluation_print(stdout, &result->evaluation) < 0)
         return error_set(err, -EIO, "standard output: %s", strerror(errno));
-    return options->report != NULL ? report_write(&report, options->report, err) : 0;
+    return 0;
 }
 
 static int train(struct learning *learning, struct error *err)
@@ -165,7 +154,6 @@ static int evaluate_model(struct learning *learning, const struct config *config
 {
     const char *path = installed_model(config);
     struct evaluation evaluation;
-    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
     struct model *model;
     bool heldout_only;
     int r = model_load(&model, path, err);
@@ -180,12 +168,6 @@ static int evaluate_model(struct learning *learning, const struct config *config
                                 : "");
         if (evaluation_print(stdout, &evaluation) < 0)
             r = error_set(err, -EIO, "standard output: %s", strerror(errno));
-        report.title = model->tree->name;
-        report.model = model;
-        report.tree = model->tree;
-        report.evaluation = &evaluation;
-        if (r == 0 && learning->options->report != NULL)
-            r = report_write(&report, learning->options->report, err);
         evaluation_deinit(&evaluation);
     }
     model_free(model);
@@ -206,7 +188,6 @@ static int evaluate_tree(struct learning *learning, struct error *err)
         .on_batch = on_batch,
         .context = learning,
     };
-    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
     struct crossval_result result;
     struct train_recipe recipe;
     struct tree *tree;
@@ -221,11 +202,6 @@ static int evaluate_tree(struct learning *learning, struct error *err)
     if (r == 0) {
         if (crossval_print(stdout, &result) < 0)
             r = error_set(err, -EIO, "standard output: %s", strerror(errno));
-        report.title = tree->name;
-        report.tree = tree;
-        report.crossval = &result;
-        if (r == 0 && options->report != NULL)
-            r = report_write(&report, options->report, err);
         crossval_deinit(&result);
     }
     tree_free(tree);

@@ -123,6 +123,20 @@ int line_file_flush(struct line_file *file, uint64_t *written, uint64_t *lost, s
     return r;
 }
 
+uint64_t line_file_size(const struct line_file *file)
+{
+    struct stat status;
+
+    return fstat(file->descriptor, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+bool line_file_is(const struct line_file *file, const struct stat *status)
+{
+    struct stat own;
+
+    return fstat(file->descriptor, &own) == 0 && own.st_dev == status->st_dev && own.st_ino == status->st_ino;
+}
+
 int line_file_close(struct line_file *file, struct error *err)
 {
     int r = 0;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "flowtrack/error.h"
 
@@ -18,7 +19,7 @@ struct line_file;
 
 /* Open a file.
  *
- * path: "-" is standard output.
+ * path: "-" is standard output; borrowed for as long as the file is open, to name it in errors.
  * append: keep what is there; else start empty.
  *
  * Return: 0; -EACCES, -ENOENT, -EISDIR, -EIO, -ENOMEM with err filled.
@@ -44,6 +45,12 @@ void line_file_added(struct line_file *file, size_t size);
  * Return: 0; -EIO, -ENOSPC, -EPIPE: lines were lost, err names the file and the reason.
  */
 int line_file_flush(struct line_file *file, uint64_t *written, uint64_t *lost, struct error *err);
+
+/* Octets that the file has. */
+uint64_t line_file_size(const struct line_file *file);
+
+/* Whether this is the file that a path leads to. status: of the path. */
+bool line_file_is(const struct line_file *file, const struct stat *status);
 
 /* Close and free; what was not flushed is gone. NULL is fine. Return: 0, -EIO. */
 int line_file_close(struct line_file *file, struct error *err);

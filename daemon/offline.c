@@ -116,8 +116,8 @@ static void capture_read(struct offline *run, const char *path)
     }
     run->summary.files++;
     if (tracker_set_link_type(run->tracker, capture_link_type(capture)) < 0) {
-        (void)error_set(&what, -EPROTONOSUPPORT, "%s: packets of link type %d are not decoded", path,
-                        capture_link_type(capture));
+        (void)error_set(&what, -EPROTONOSUPPORT, "%s: packets of link type %d (%s) are not decoded", path,
+                        capture_link_type(capture), capture_link_type_name(capture));
         complain(run, &what);
     }
     packets_read(run, capture);
@@ -209,12 +209,14 @@ int offline_run(const struct options *options, const struct config *config, cons
 {
     bool packets = options->command == COMMAND_READ;
     const char *verdicts = options->records_only ? NULL : options->output != NULL ? options->output : "-";
+    const struct log_file_options log = {.path = verdicts};
     struct pipeline_options path = {
         .config = config,
         .classify = !options->records_only,
-        .verdicts = verdicts,
+        .verdicts = verdicts != NULL ? &log : NULL,
         .records = options->write_records,
         .pressure = INTAKE_WAITS,
+        .n_intakes = 1,
         .context = {.icmp_unknown = !packets},
     };
     struct offline run = {
@@ -230,7 +232,7 @@ int offline_run(const struct options *options, const struct config *config, cons
         log_error("%s", what.text);
         return what.code;
     }
-    run.intake = pipeline_intake(run.pipeline);
+    run.intake = pipeline_intake(run.pipeline, 0);
     run.tracker = intake_tracker(run.intake);
     run.total = packets ? octets_of(options) : 0;
     progress_init(&run.progress);

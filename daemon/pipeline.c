@@ -6,33 +6,39 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/clock.h"
 #include "daemon/engines.h"
 #include "daemon/installed.h"
 
-enum { QUEUE_BATCHES = 16, THREADS = 3, BATCHES = 2 * QUEUE_BATCHES + THREADS };
+enum { QUEUE_BATCHES = 16, OTHER_THREADS = 2 };
 
 struct pipeline {
     struct stats *stats;
     struct flow_batch_pool pool;
-    struct line_file *verdicts;
+    struct log_file *verdicts;
     struct archive_writer *records;
+    struct archive_rotate *archives;
     struct writer *writer;
     const struct engine_ops *engine;
     struct served_model *model;
     struct classifier *classifier;
-    struct intake *intake;
+    size_t n_intakes;
+    struct intake **intakes; /* (n_intakes) */
 };
 
 /* Open what is written at the end of the path. */
 static int outputs_open(struct pipeline *pipeline, const struct pipeline_options *options, struct error *err)
 {
     struct archive_writer_options archive = {.byte_dist = options->config->flows.byte_dist};
+    int64_t now = clock_wall();
     int r = 0;
 
     if (options->verdicts != NULL)
-        r = line_file_open(&pipeline->verdicts, options->verdicts, options->append, err);
+        r = log_file_open(&pipeline->verdicts, options->verdicts, now, err);
     if (r == 0 && options->records != NULL)
         r = archive_writer_open(&pipeline->records, options->records, &archive, err);
+    if (r == 0 && options->archives != NULL)
+        r = archive_rotate_open(&pipeline->archives, options->archives, now, err);
     return r;
 }
 
@@ -42,12 +48,15 @@ static int writer_make(struct pipeline *pipeline, const struct pipeline_options 
         .pool = &pipeline->pool,
         .stats = pipeline->stats,
         .verdicts = pipeline->verdicts,
+        .recent = options->recent,
         .context = options->context,
         .records = pipeline->records,
+        .archive = pipeline->archives,
         .queue = QUEUE_BATCHES,
     };
+    size_t batches = 2 * QUEUE_BATCHES + OTHER_THREADS + options->n_intakes;
 
-    if (flow_batch_pool_init(&pipeline->pool, BATCHES, options->config->classify.batch) < 0)
+    if (flow_batch_pool_init(&pipeline->pool, batches, options->config->classify.batch) < 0)
         return error_set(err, -ENOMEM, "out of memory");
     return writer_start(&pipeline->writer, &config, err);
 }
@@ -73,7 +82,8 @@ static int classifier_make(struct pipeline *pipeline, const struct pipeline_opti
     return classifier_start(&pipeline->classifier, &config, pipeline->model, err);
 }
 
-static int intake_make(struct pipeline *pipeline, const struct pipeline_options *options, struct error *err)
+static int intake_make(struct pipeline *pipeline, const struct pipeline_options *options, size_t i,
+                       struct error *err)
 {
     const struct config_flows *flows = &options->config->flows;
     struct tracker_config tracker = {
@@ -82,9 +92,10 @@ static int intake_make(struct pipeline *pipeline, const struct pipeline_options 
         .active_timeout = flows->active_timeout,
         .side_packets = flows->packets,
         .side_ids = flows->ids,
-        .max_flows = flows->max_flows,
-        .max_memory = flows->memory,
+        .max_flows = flows->max_flows / (uint32_t)options->n_intakes,
+        .max_memory = flows->memory / options->n_intakes,
         .byte_dist = flows->byte_dist,
+        .interface = (uint16_t)i,
     };
     struct intake_config config = {
         .tracker = &tracker,
@@ -94,19 +105,33 @@ static int intake_make(struct pipeline *pipeline, const struct pipeline_options 
         .classifier = pipeline->classifier,
         .writer = pipeline->writer,
         .stats = pipeline->stats,
+        .index = i,
     };
 
-    return intake_new(&pipeline->intake, &config, err);
+    return intake_new(&pipeline->intakes[i], &config, err);
+}
+
+static int intakes_make(struct pipeline *pipeline, const struct pipeline_options *options, struct error *err)
+{
+    int r = 0;
+
+    pipeline->intakes = calloc(options->n_intakes, sizeof pipeline->intakes[0]);
+    if (pipeline->intakes == NULL)
+        return error_set(err, -ENOMEM, "out of memory");
+    pipeline->n_intakes = options->n_intakes;
+    for (size_t i = 0; r == 0 && i < options->n_intakes; i++)
+        r = intake_make(pipeline, options, i, err);
+    return r;
 }
 
 /* From the end of the path to its beginning: a stage is made when the one that it feeds is there. */
 int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *options, struct error *err)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
-    bool wanted = options->classify || options->records != NULL;
+    bool wanted = options->classify || options->records != NULL || options->archives != NULL;
     int r = 0;
 
-    if (pipeline == NULL || stats_new(&pipeline->stats, 1) < 0) {
+    if (pipeline == NULL || stats_new(&pipeline->stats, options->n_intakes) < 0) {
         free(pipeline);
         return error_set(err, -ENOMEM, "out of memory");
     }
@@ -117,7 +142,7 @@ int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *opt
     if (r == 0 && options->classify)
         r = classifier_make(pipeline, options, err);
     if (r == 0)
-        r = intake_make(pipeline, options, err);
+        r = intakes_make(pipeline, options, err);
     if (r < 0) {
         pipeline_free(pipeline);
         return r;
@@ -126,9 +151,9 @@ int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *opt
     return 0;
 }
 
-struct intake *pipeline_intake(struct pipeline *pipeline)
+struct intake *pipeline_intake(struct pipeline *pipeline, size_t i)
 {
-    return pipeline->intake;
+    return pipeline->intakes[i];
 }
 
 struct stats *pipeline_stats(struct pipeline *pipeline)
@@ -146,31 +171,47 @@ const char *pipeline_engine(const struct pipeline *pipeline)
     return pipeline->engine->name;
 }
 
+struct classifier *pipeline_classifier(struct pipeline *pipeline)
+{
+    return pipeline->classifier;
+}
+
+struct writer *pipeline_writer(struct pipeline *pipeline)
+{
+    return pipeline->writer;
+}
+
 /* End the threads in the order of the path, then close the files. Return: the first error. */
 static int stages_stop(struct pipeline *pipeline, struct error *err)
 {
     struct error why;
-    int first, r;
+    int codes[4];
+    int first = 0;
 
     classifier_stop(pipeline->classifier);
-    first = writer_stop(pipeline->writer, err);
-    r = archive_writer_close(pipeline->records, &why);
-    if (first == 0 && r < 0)
-        first = error_set(err, r, "%s", why.text);
-    r = line_file_close(pipeline->verdicts, &why);
-    if (first == 0 && r < 0)
-        first = error_set(err, r, "%s", why.text);
+    codes[0] = writer_stop(pipeline->writer, err);
+    codes[1] = archive_writer_close(pipeline->records, &why);
+    codes[2] = archive_rotate_close(pipeline->archives, NULL, codes[1] == 0 ? &why : NULL);
+    codes[3] = log_file_close(pipeline->verdicts, codes[1] == 0 && codes[2] == 0 ? &why : NULL);
+    first = codes[0];
+    for (size_t i = 1; first == 0 && i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i] < 0)
+            first = error_set(err, codes[i], "%s", why.text);
+    }
     pipeline->classifier = NULL;
     pipeline->writer = NULL;
     pipeline->records = NULL;
+    pipeline->archives = NULL;
     pipeline->verdicts = NULL;
     return first;
 }
 
 int pipeline_drain(struct pipeline *pipeline, struct error *err)
 {
-    tracker_finish(intake_tracker(pipeline->intake));
-    intake_flush(pipeline->intake);
+    for (size_t i = 0; i < pipeline->n_intakes; i++) {
+        tracker_finish(intake_tracker(pipeline->intakes[i]));
+        intake_flush(pipeline->intakes[i]);
+    }
     return stages_stop(pipeline, err);
 }
 
@@ -179,7 +220,9 @@ void pipeline_free(struct pipeline *pipeline)
     if (pipeline == NULL)
         return;
     (void)stages_stop(pipeline, NULL);
-    intake_free(pipeline->intake);
+    for (size_t i = 0; i < pipeline->n_intakes; i++)
+        intake_free(pipeline->intakes[i]);
+    free(pipeline->intakes);
     served_model_unref(pipeline->model);
     if (pipeline->pool.batches != NULL)
         flow_batch_pool_deinit(&pipeline->pool);

@@ -17,12 +17,14 @@
 #include "flowtrack/error.h"
 
 struct pipeline_options {
-    const struct config *config; /* needed during pipeline_new() only */
-    bool classify;               /* false: records only */
-    const char *verdicts;        /* file of the verdict log, "-" for standard output; NULL: none */
-    const char *records;         /* file of the archive, likewise */
-    bool append;                 /* keep what is in the verdict log */
+    const struct config *config;                   /* needed during pipeline_new() only, as all paths are */
+    bool classify;                                 /* false: records only */
+    const struct log_file_options *verdicts;       /* the verdict log; NULL: none */
+    struct recent *recent;                         /* gets verdict lines too; NULL: nobody asks */
+    const char *records;                           /* file for an archive, "-": standard output; NULL: none */
+    const struct archive_rotate_options *archives; /* archives without end; NULL: none */
     enum intake_pressure pressure;
+    size_t n_intakes;               /* threads or interfaces that feed it */
     struct verdict_context context; /* of the log's lines; what it points to must outlive the pipeline */
 };
 
@@ -34,8 +36,8 @@ struct pipeline;
  */
 int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *options, struct error *err);
 
-/* Where the packets go. */
-struct intake *pipeline_intake(struct pipeline *pipeline);
+/* Where the packets of a source go; intake i gives records with interface index i. */
+struct intake *pipeline_intake(struct pipeline *pipeline, size_t i);
 
 struct stats *pipeline_stats(struct pipeline *pipeline);
 
@@ -43,8 +45,13 @@ struct stats *pipeline_stats(struct pipeline *pipeline);
 const struct model *pipeline_model(const struct pipeline *pipeline);
 const char *pipeline_engine(const struct pipeline *pipeline);
 
-/* End: every flow in the tracker ends, every batch is judged and written, the threads end, the files are
- * closed. Nothing may be fed afterwards; the counters can still be read.
+/* The stages, for those who ask them something. The classifier is NULL for records only. */
+struct classifier *pipeline_classifier(struct pipeline *pipeline);
+struct writer *pipeline_writer(struct pipeline *pipeline);
+
+/* End: every flow in the trackers ends, every batch is judged and written, the threads end, the files are
+ * closed. No other thread may use an intake any more. Nothing may be fed afterwards; the counters can still
+ * be read.
  *
  * Return: 0; -EIO, -ENOSPC: something could not be written, err says what.
  */

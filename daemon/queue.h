@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct queue;
 
@@ -42,6 +43,14 @@ bool queue_try_push(struct queue *queue, void *item);
  * Return: the item; NULL: the queue is closed and empty.
  */
 void *queue_pop(struct queue *queue);
+
+/* The same, waiting for so long at most.
+ *
+ * microseconds: to wait.
+ *
+ * Return: 1 and *itemp; 0: nothing came in time; -1: the queue is closed and empty.
+ */
+int queue_pop_within(struct queue *queue, void **itemp, int64_t microseconds);
 
 /* Let nothing more in. What is in it can still be taken; everyone who waits wakes up. */
 void queue_close(struct queue *queue);

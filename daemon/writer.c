@@ -2,17 +2,21 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/clock.h"
 #include "daemon/log.h"
+
+enum { LOOK_AFTER = 1000000 }; /* microseconds between two looks after the files */
 
 /* One kind of output, and how it fares. */
 struct output {
     const char *what;           /* for messages */
-    struct stats_output counts; /* of the batch in hand */
-    bool failing;               /* the last batch lost lines */
-    struct error first;         /* failure of the run; code 0: none */
+    struct stats_output counts; /* since they were reported last */
+    bool failing;
+    struct error first; /* failure of the run; code 0: none */
 };
 
 struct writer {
@@ -21,15 +25,17 @@ struct writer {
     pthread_t thread;
     struct output verdicts;
     struct output records;
+    int64_t looked; /* CLOCK_MONOTONIC, microseconds: when files were looked after last */
+    atomic_bool asked[WRITER_REQUESTS];
 };
 
-/* Say it when losing begins and when it ends. */
+/* Say it when failing begins and when it ends. */
 static void output_report(struct output *output, const struct error *failure)
 {
     bool failing = failure->code < 0;
 
     if (failing && !output->failing)
-        log_error("%s are being lost: %s", output->what, failure->text);
+        log_error("%s are not written as they should be: %s", output->what, failure->text);
     if (!failing && output->failing)
         log_notice("%s are written again", output->what);
     if (failing && output->first.code == 0)
@@ -37,13 +43,22 @@ static void output_report(struct output *output, const struct error *failure)
     output->failing = failing;
 }
 
-static void records_write(struct writer *writer, const struct flow_batch *batch)
+static int record_write(struct writer *writer, const struct record *record, int64_t now, struct error *err)
+{
+    if (writer->config.archive != NULL)
+        return archive_rotate_put(writer->config.archive, record, now, err);
+    return archive_writer_put(writer->config.records, record, err);
+}
+
+static void records_write(struct writer *writer, const struct flow_batch *batch, int64_t now)
 {
     struct output *output = &writer->records;
     struct error failure = {0};
 
+    if (writer->config.records == NULL && writer->config.archive == NULL)
+        return;
     for (size_t i = 0; i < batch->n; i++) {
-        if (archive_writer_put(writer->config.records, batch->record[i], &failure) == 0)
+        if (record_write(writer, batch->record[i], now, &failure) == 0)
             output->counts.written++;
         else
             output->counts.lost++;
@@ -51,35 +66,97 @@ static void records_write(struct writer *writer, const struct flow_batch *batch)
     output_report(output, &failure);
 }
 
-static void verdicts_write(struct writer *writer, const struct flow_batch *batch)
+/* Write what was gathered; the log may go on in a new file. */
+static void verdicts_flush(struct writer *writer, int64_t now)
 {
-    struct line_file *file = writer->config.verdicts;
     struct output *output = &writer->verdicts;
     struct error failure = {0};
+    uint64_t written, lost;
+
+    (void)log_file_flush(writer->config.verdicts, now, &written, &lost, &failure);
+    output->counts.written += written;
+    output->counts.lost += lost;
+    output_report(output, &failure);
+}
+
+static void verdicts_write(struct writer *writer, const struct flow_batch *batch, int64_t now)
+{
+    const struct writer_config *config = &writer->config;
+    char unlogged[VERDICT_LINE_MAX];
 
     for (size_t i = 0; i < batch->n; i++) {
-        char *line = line_file_room(file, VERDICT_LINE_MAX);
+        char *line = config->verdicts != NULL ? log_file_room(config->verdicts, VERDICT_LINE_MAX) : unlogged;
+        size_t size = verdict_log_line(line, &config->context, batch, i);
 
-        line_file_added(file, verdict_log_line(line, &writer->config.context, batch, i));
+        if (config->recent != NULL)
+            recent_add(config->recent, line, size);
+        if (config->verdicts != NULL)
+            log_file_added(config->verdicts, size);
     }
-    (void)line_file_flush(file, &output->counts.written, &output->counts.lost, &failure);
-    output_report(output, &failure);
+    if (config->verdicts != NULL)
+        verdicts_flush(writer, now);
+}
+
+/* Obey what other threads asked for. */
+static void requests_obey(struct writer *writer, int64_t now)
+{
+    const struct writer_config *config = &writer->config;
+    struct error verdicts = {0}, records = {0};
+
+    if (atomic_exchange(&writer->asked[WRITER_ROTATE], false)) {
+        if (config->verdicts != NULL)
+            (void)log_file_rotate(config->verdicts, now, &verdicts);
+        if (config->archive != NULL)
+            (void)archive_rotate_now(config->archive, now, &records);
+    }
+    if (atomic_exchange(&writer->asked[WRITER_REOPEN], false) && config->verdicts != NULL)
+        (void)log_file_reopen(config->verdicts, now, &verdicts);
+    if (verdicts.code < 0)
+        output_report(&writer->verdicts, &verdicts);
+    if (records.code < 0)
+        output_report(&writer->records, &records);
+}
+
+static void look_after(struct writer *writer, int64_t now)
+{
+    struct error failure = {0};
+
+    writer->looked = clock_monotonic();
+    requests_obey(writer, now);
+    if (writer->config.verdicts != NULL)
+        verdicts_flush(writer, now);
+    if (writer->config.archive != NULL) {
+        (void)archive_rotate_tick(writer->config.archive, now, &failure);
+        output_report(&writer->records, &failure);
+    }
+}
+
+static void counts_report(struct writer *writer)
+{
+    stats_written(writer->config.stats, &writer->verdicts.counts, &writer->records.counts);
+    writer->verdicts.counts = (struct stats_output){0};
+    writer->records.counts = (struct stats_output){0};
 }
 
 static void *run(void *context)
 {
     struct writer *writer = context;
-    struct flow_batch *batch;
+    void *item;
+    int r;
 
-    while ((batch = queue_pop(writer->queue)) != NULL) {
-        writer->verdicts.counts = (struct stats_output){0};
-        writer->records.counts = (struct stats_output){0};
-        if (writer->config.records != NULL)
-            records_write(writer, batch);
-        if (writer->config.verdicts != NULL)
-            verdicts_write(writer, batch);
-        stats_written(writer->config.stats, &writer->verdicts.counts, &writer->records.counts);
-        flow_batch_return(writer->config.pool, batch);
+    while ((r = queue_pop_within(writer->queue, &item, LOOK_AFTER)) >= 0) {
+        int64_t now = clock_wall();
+
+        if (r == 1) {
+            records_write(writer, item, now);
+            if (writer->config.verdicts != NULL || writer->config.recent != NULL)
+                verdicts_write(writer, item, now);
+        }
+        if (clock_monotonic() - writer->looked >= LOOK_AFTER)
+            look_after(writer, now);
+        counts_report(writer);
+        if (r == 1)
+            flow_batch_return(writer->config.pool, item);
     }
     return NULL;
 }
@@ -96,6 +173,7 @@ int writer_start(struct writer **writerp, const struct writer_config *config, st
     writer->config = *config;
     writer->verdicts.what = "verdicts";
     writer->records.what = "records";
+    writer->looked = clock_monotonic();
     r = -pthread_create(&writer->thread, NULL, run, writer);
     if (r < 0) {
         queue_free(writer->queue);
@@ -108,13 +186,24 @@ int writer_start(struct writer **writerp, const struct writer_config *config, st
 
 void writer_take(struct writer *writer, struct flow_batch *batch, bool wait)
 {
-    struct stats_output verdicts = {.lost = writer->config.verdicts != NULL ? batch->n : 0};
-    struct stats_output records = {.lost = writer->config.records != NULL ? batch->n : 0};
+    const struct writer_config *config = &writer->config;
+    struct stats_output verdicts = {.lost = config->verdicts != NULL ? batch->n : 0};
+    struct stats_output records = {.lost = config->records != NULL || config->archive != NULL ? batch->n : 0};
 
     if (wait ? queue_push(writer->queue, batch) : queue_try_push(writer->queue, batch))
         return;
-    stats_written(writer->config.stats, &verdicts, &records);
-    flow_batch_return(writer->config.pool, batch);
+    stats_written(config->stats, &verdicts, &records);
+    flow_batch_return(config->pool, batch);
+}
+
+void writer_ask(struct writer *writer, enum writer_request request)
+{
+    atomic_store(&writer->asked[request], true);
+}
+
+size_t writer_waiting(struct writer *writer)
+{
+    return queue_length(writer->queue);
 }
 
 int writer_stop(struct writer *writer, struct error *err)

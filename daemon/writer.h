@@ -1,7 +1,8 @@
 /* writer.h - the thread that writes: records to the archive, verdicts to the log.
  *
  * Batches come through a bounded queue and go back to the pool. What a file cannot take is lost, counted, and
- * said once for as long as it lasts.
+ * said once for as long as it lasts. Between batches, and about once a second without any, the files are
+ * looked after: flushed, rotated, kept within their quotas.
  */
 #ifndef DAEMON_WRITER_H
 #define DAEMON_WRITER_H
@@ -9,17 +10,21 @@
 #include <stdbool.h>
 
 #include "daemon/flow_batch.h"
-#include "daemon/line_file.h"
+#include "daemon/log_file.h"
+#include "daemon/recent.h"
 #include "daemon/stats.h"
 #include "daemon/verdict_log.h"
 #include "flowtrack/archive.h"
+#include "flowtrack/archive_rotate.h"
 
 struct writer_config {
     struct flow_batch_pool *pool; /* where batches go afterwards; borrowed, as all here */
     struct stats *stats;
-    struct line_file *verdicts;     /* NULL: no log */
-    struct verdict_context context; /* of the log's lines */
-    struct archive_writer *records; /* NULL: no archive */
+    struct log_file *verdicts;      /* NULL: no log */
+    struct recent *recent;          /* gets every verdict line too; NULL: nobody asks */
+    struct verdict_context context; /* of the lines */
+    struct archive_writer *records; /* one archive; NULL: none */
+    struct archive_rotate *archive; /* archives without end; NULL: none */
     size_t queue;                   /* batches that may wait */
 };
 
@@ -34,6 +39,18 @@ int writer_start(struct writer **writerp, const struct writer_config *config, st
  * wait: true: wait for room; false: if there is none its lines are lost and counted.
  */
 void writer_take(struct writer *writer, struct flow_batch *batch, bool wait);
+
+enum writer_request {
+    WRITER_ROTATE, /* finish the files and begin new ones */
+    WRITER_REOPEN, /* open the log anew if it was moved away */
+    WRITER_REQUESTS
+};
+
+/* Ask for something to be done within about a second. */
+void writer_ask(struct writer *writer, enum writer_request request);
+
+/* Batches that wait. */
+size_t writer_waiting(struct writer *writer);
 
 /* Write everything that was given, end the thread, and free. NULL is fine.
  *

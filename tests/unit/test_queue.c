@@ -55,6 +55,24 @@ START_TEST(closed_queue_is_emptied_and_takes_nothing)
 }
 END_TEST
 
+START_TEST(waiting_has_an_end)
+{
+    struct queue *queue;
+    void *item = NULL;
+    int a;
+
+    ck_assert_int_eq(queue_new(&queue, 1), 0);
+    ck_assert_int_eq(queue_pop_within(queue, &item, 1000), 0);
+    ck_assert_ptr_null(item);
+    ck_assert(queue_push(queue, &a));
+    ck_assert_int_eq(queue_pop_within(queue, &item, 1000), 1);
+    ck_assert_ptr_eq(item, &a);
+    queue_close(queue);
+    ck_assert_int_eq(queue_pop_within(queue, &item, 1000000000), -1);
+    queue_free(queue);
+}
+END_TEST
+
 static void *push_after_close(void *context)
 {
     static int item;
@@ -159,6 +177,6 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("queue", first_in_is_first_out, full_queue_refuses,
-                    closed_queue_is_emptied_and_takes_nothing, closing_wakes_a_waiting_producer,
-                    many_threads_lose_nothing);
+                    closed_queue_is_emptied_and_takes_nothing, waiting_has_an_end,
+                    closing_wakes_a_waiting_producer, many_threads_lose_nothing);
 }

@@ -1,0 +1,194 @@
+#include "daemon/log_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+static char folder[] = "/tmp/test_log_file.XXXXXX";
+static char path[64];
+static const int64_t now = INT64_C(1700000000000000);
+
+static struct log_file_options options(void)
+{
+    return (struct log_file_options){.path = path, .endless = true};
+}
+
+static int line_write(struct log_file *file, const char *line, int64_t when)
+{
+    uint64_t written, lost;
+    struct error err;
+
+    memcpy(log_file_room(file, strlen(line)), line, strlen(line));
+    log_file_added(file, strlen(line));
+    ck_assert_int_eq(log_file_flush(file, when, &written, &lost, &err), 0);
+    ck_assert_uint_eq(lost, 0);
+    return (int)written;
+}
+
+/* Files in the folder; text: all of them joined in order of name. */
+static int content(char *text)
+{
+    struct dirent **entries;
+    int n = scandir(folder, &entries, NULL, alphasort);
+    int files = 0;
+    char name[512];
+
+    text[0] = '\0';
+    ck_assert_int_ge(n, 0);
+    for (int i = 0; i < n; i++) {
+        if (entries[i]->d_name[0] != '.') {
+            FILE *file;
+            size_t size = strlen(text);
+
+            (void)snprintf(name, sizeof name, "%s/%s", folder, entries[i]->d_name);
+            file = fopen(name, "r");
+            ck_assert_ptr_nonnull(file);
+            size += fread(text + size, 1, 4096 - size, file);
+            text[size] = '\0';
+            (void)fclose(file);
+            files++;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return files;
+}
+
+static int empty(void)
+{
+    char command[128];
+
+    (void)snprintf(command, sizeof command, "rm -f %s/*", folder);
+    return system(command);
+}
+
+START_TEST(goes_on_where_it_stopped)
+{
+    struct log_file_options how = options();
+    struct log_file *file;
+    struct error err;
+    char text[4097];
+
+    ck_assert_int_eq(empty(), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+        ck_assert_int_eq(line_write(file, i == 0 ? "one\n" : "two\n", now), 1);
+        ck_assert_int_eq(log_file_close(file, &err), 0);
+    }
+    ck_assert_int_eq(content(text), 1);
+    ck_assert_str_eq(text, "one\ntwo\n");
+}
+END_TEST
+
+START_TEST(rotates_by_size_time_and_on_request)
+{
+    struct log_file_options how = options();
+    struct log_file *file;
+    struct error err;
+    char text[4097];
+
+    ck_assert_int_eq(empty(), 0);
+    how.size = 8;
+    how.period = 60000000;
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+    (void)line_write(file, "abcdefgh\n", now); /* full */
+    ck_assert_int_eq(content(text), 2);
+    (void)line_write(file, "x\n", now + 1000000);
+    ck_assert_int_eq(content(text), 2);
+    (void)line_write(file, "y\n", now + 61000000); /* old */
+    ck_assert_int_eq(content(text), 3);
+    (void)line_write(file, "z\n", now + 62000000);
+    ck_assert_int_eq(log_file_rotate(file, now + 62000000, &err), 0);
+    ck_assert_int_eq(content(text), 4);
+    ck_assert_str_eq(text, "abcdefgh\nx\ny\nz\n");
+    ck_assert_int_eq(log_file_close(file, &err), 0);
+}
+END_TEST
+
+START_TEST(keeps_within_the_quota)
+{
+    struct log_file_options how = options();
+    struct log_file *file;
+    struct error err;
+    char text[4097];
+
+    ck_assert_int_eq(empty(), 0);
+    how.quota = 64;
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+    for (int i = 0; i < 40; i++)
+        (void)line_write(file, "0123456\n", now + i * INT64_C(1000000));
+    (void)content(text);
+    ck_assert_uint_le(strlen(text), 64);
+    ck_assert_uint_ge(strlen(text), 40);
+    ck_assert_int_eq(log_file_close(file, &err), 0);
+}
+END_TEST
+
+START_TEST(is_reopened_after_it_was_moved)
+{
+    struct log_file_options how = options();
+    struct log_file *file;
+    struct error err;
+    char text[4097], moved[80];
+
+    ck_assert_int_eq(empty(), 0);
+    (void)snprintf(moved, sizeof moved, "%s.1", path);
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+    (void)line_write(file, "one\n", now);
+    ck_assert_int_eq(log_file_reopen(file, now, &err), 0); /* nothing to do */
+    ck_assert_int_eq(rename(path, moved), 0);
+    (void)line_write(file, "two\n", now);
+    ck_assert_int_eq(content(text), 1);
+    ck_assert_int_eq(log_file_reopen(file, now, &err), 0);
+    (void)line_write(file, "three\n", now);
+    ck_assert_int_eq(content(text), 2);
+    ck_assert_str_eq(text, "three\none\ntwo\n");
+    ck_assert_int_eq(log_file_close(file, &err), 0);
+}
+END_TEST
+
+START_TEST(one_file_starts_empty_and_is_not_rotated)
+{
+    struct log_file_options how = {.path = path, .size = 1};
+    struct log_file *file;
+    struct error err;
+    char text[4097];
+
+    ck_assert_int_eq(empty(), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+        (void)line_write(file, "once\n", now);
+        ck_assert_int_eq(log_file_rotate(file, now, &err), 0);
+        ck_assert_int_eq(log_file_close(file, &err), 0);
+    }
+    ck_assert_int_eq(content(text), 1);
+    ck_assert_str_eq(text, "once\n");
+}
+END_TEST
+
+START_TEST(needs_a_folder_to_rotate_in)
+{
+    struct log_file_options how = {.path = "verdicts.json", .endless = true};
+    struct log_file *file;
+    struct error err;
+
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), -EINVAL);
+    ck_assert_str_eq(err.text, "verdicts.json: not a path of the form /FOLDER/NAME");
+}
+END_TEST
+
+int main(void)
+{
+    int status;
+
+    if (mkdtemp(folder) == NULL)
+        return EXIT_FAILURE;
+    (void)snprintf(path, sizeof path, "%s/verdicts.json", folder);
+    status = UNIT_RUN("log_file", goes_on_where_it_stopped, rotates_by_size_time_and_on_request,
+                      keeps_within_the_quota, is_reopened_after_it_was_moved,
+                      one_file_starts_empty_and_is_not_rotated, needs_a_folder_to_rotate_in);
+    return empty() == 0 && rmdir(folder) == 0 ? status : EXIT_FAILURE;
+}
