@@ -114,6 +114,9 @@ static int train_deliver(const struct learning *learning, struct learn_result *r
         return r;
     log_notice("%s: model %s, tree %s, learnt from %zu flows", options->output, result->model->id,
                result->model->tree->name, result->train.n);
+    if (options->against != NULL)
+        log_notice("%s than %s: %s", result->gate.better ? "better" : "not better", options->against,
+                   result->gate.why);
     if (result->evaluated && evaluation_print(stdout, &result->evaluation) < 0)
         return error_set(err, -EIO, "standard output: %s", strerror(errno));
     return 0;
@@ -124,6 +127,7 @@ static int train(struct learning *learning, struct error *err)
     const struct options *options = learning->options;
     struct learn_options learn = learn_defaults();
     struct learn_result result = {0};
+    struct model *current = NULL;
     int r;
 
     learn.tree_path = options->tree != NULL ? options->tree : PATHS_TREE_STANDARD;
@@ -141,12 +145,16 @@ static int train(struct learning *learning, struct error *err)
     learn.on_batch = on_batch;
     learn.on_stage = on_stage;
     learn.context = learning;
+    if (options->against != NULL && (r = model_load(&current, options->against, err)) < 0)
+        return r;
+    learn.current = current;
     r = learn_model(&result, learning->dataset, &learn, err);
     progress_end(&learning->progress);
-    if (r < 0)
-        return r;
-    r = train_deliver(learning, &result, err);
-    learn_result_deinit(&result);
+    if (r == 0) {
+        r = train_deliver(learning, &result, err);
+        learn_result_deinit(&result);
+    }
+    model_free(current);
     return r;
 }
 

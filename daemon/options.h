@@ -40,6 +40,7 @@ struct options {
     const char *output;
     const char *tree;
     const char *report;
+    const char *against; /* a model that the new one is to replace */
     bool records_only;
     bool verbose;
     uint32_t epochs; /* 0: as the recipe says */

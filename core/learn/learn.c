@@ -90,8 +90,8 @@ static int new_model(struct learning *learning)
         tree_free(tree);
         return error_set(learning->err, r, "no memory for a model of tree %s", options->tree_path);
     }
-    if (options->parent != NULL)
-        strncpy(learning->result.model->parent, options->parent, MODEL_ID_LENGTH);
+    if (options->current != NULL)
+        memcpy(learning->result.model->parent, options->current->id, sizeof options->current->id);
     return 0;
 }
 
@@ -250,6 +250,16 @@ static int judge(struct learning *learning, struct predictions *held_out)
     return r;
 }
 
+/* Whether it may take the place of the current model. */
+static int pass_gate(struct learning *learning)
+{
+    const struct learn_options *options = learning->options;
+    struct learn_result *result = &learning->result;
+
+    return gate_judge(&result->gate, result->model, options->current, learning->dataset, &result->held_out,
+                      options->engine, &options->engine_options, learning->err);
+}
+
 static int calibrate_and_judge(struct learning *learning)
 {
     struct learn_result *result = &learning->result;
@@ -273,7 +283,7 @@ static int run(struct learning *learning)
     int r;
 
     if ((r = new_model(learning)) < 0 || (r = hold_out(learning)) < 0 || (r = train(learning)) < 0 ||
-        (r = calibrate_and_judge(learning)) < 0)
+        (r = calibrate_and_judge(learning)) < 0 || (r = pass_gate(learning)) < 0)
         return r;
     return provenance_write(&learning->result, learning->dataset, learning->options, &learning->recipe,
                             learning->err);

@@ -17,6 +17,7 @@
 #include "core/learn/calibrate.h"
 #include "core/learn/crossval.h"
 #include "core/learn/evaluate.h"
+#include "core/learn/gate.h"
 #include "core/learn/train.h"
 
 enum {
@@ -36,9 +37,9 @@ struct learn_options {
     uint64_t seed;
     const struct engine_ops *engine;
     struct engine_options engine_options;
-    const char *version; /* of the program, into the model */
-    const char *date;    /* RFC 3339, into the model */
-    const char *parent;  /* id of the model to replace, NULL: none */
+    const char *version;         /* of the program, into the model */
+    const char *date;            /* RFC 3339, into the model */
+    const struct model *current; /* the model to replace: judged beside the new one, gate.h; NULL: none */
     const volatile sig_atomic_t *stop;
     void (*on_epoch)(void *context, const struct train_epoch *epoch);              /* may be NULL */
     void (*on_batch)(void *context, unsigned epoch, size_t done, size_t of_flows); /* may be NULL */
@@ -60,6 +61,7 @@ struct learn_result {
     struct calibration calibration;
     bool evaluated;               /* there is a hold-out */
     struct evaluation evaluation; /* on it */
+    struct gate gate;             /* likewise */
     bool cross_validated;         /* the training part was, for the calibration */
     struct crossval_result crossval;
 };

@@ -161,6 +161,7 @@ int provenance_write(struct learn_result *result, const struct dataset *dataset,
     add_calibration(object, result);
     add_evaluation(object, "hold_out", &result->evaluation, result->evaluated);
     add_evaluation(object, "cross_validation", &result->crossval.evaluation, result->cross_validated);
+    cJSON_AddItemToObject(object, "gate", gate_json(&result->gate));
     text = object != NULL ? cJSON_PrintUnformatted(object) : NULL;
     cJSON_Delete(object);
     if (text == NULL)

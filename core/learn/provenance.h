@@ -4,8 +4,8 @@
 
 #include "core/learn/learn.h"
 
-/* Write all of it into result->model->training: data, split, recipe, epochs, calibration, figures, seed,
- * date, program.
+/* Write all of it into result->model->training: data, split, recipe, epochs, calibration, figures, the
+ * gate's answer, seed, date, program.
  *
  * Return: 0, -ENOMEM.
  */
