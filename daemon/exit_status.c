@@ -13,6 +13,8 @@ static const struct {
     {-EISDIR, EX_NOINPUT}, {-EBADMSG, EX_DATAERR},    {-EPROTONOSUPPORT, EX_DATAERR},
     {-EINVAL, EX_USAGE},   {-ENODEV, EX_UNAVAILABLE}, {-EACCES, EX_NOPERM},
     {-EPERM, EX_NOPERM},   {-EIO, EX_IOERR},          {-ENOSPC, EX_IOERR},
+    {-EDQUOT, EX_IOERR},   {-EFBIG, EX_IOERR},        {-EPIPE, EX_IOERR},
+    {-EROFS, EX_IOERR},
 };
 
 int exit_status(int code)

@@ -188,9 +188,10 @@ static void finish(struct offline *run)
 {
     struct stats_snapshot counts;
     struct error what;
+    int r = pipeline_drain(run->pipeline);
 
-    if (pipeline_drain(run->pipeline, &what) < 0)
-        complain(run, &what);
+    if (run->result == 0)
+        run->result = r;
     progress_end(&run->progress);
     stats_read(pipeline_stats(run->pipeline), &counts);
     run->summary.counts = &counts;

@@ -9,6 +9,7 @@
 #include "daemon/clock.h"
 #include "daemon/engines.h"
 #include "daemon/installed.h"
+#include "daemon/log.h"
 
 enum { QUEUE_BATCHES = 16, OTHER_THREADS = 2 };
 
@@ -181,45 +182,46 @@ struct writer *pipeline_writer(struct pipeline *pipeline)
     return pipeline->writer;
 }
 
-/* End the threads in the order of the path, then close the files. Return: the first error. */
-static int stages_stop(struct pipeline *pipeline, struct error *err)
+/* End the threads in the order of the path, then close the files. Return: the first error, which was said. */
+static int stages_stop(struct pipeline *pipeline)
 {
     struct error why;
-    int codes[4];
-    int first = 0;
+    int first, r;
 
     classifier_stop(pipeline->classifier);
-    codes[0] = writer_stop(pipeline->writer, err);
-    codes[1] = archive_writer_close(pipeline->records, &why);
-    codes[2] = archive_rotate_close(pipeline->archives, NULL, codes[1] == 0 ? &why : NULL);
-    codes[3] = log_file_close(pipeline->verdicts, codes[1] == 0 && codes[2] == 0 ? &why : NULL);
-    first = codes[0];
-    for (size_t i = 1; first == 0 && i < sizeof codes / sizeof codes[0]; i++) {
-        if (codes[i] < 0)
-            first = error_set(err, codes[i], "%s", why.text);
-    }
+    first = writer_stop(pipeline->writer);
+    r = archive_writer_close(pipeline->records, &why);
+    if (r == 0)
+        r = archive_rotate_close(pipeline->archives, NULL, &why);
+    if (r < 0)
+        log_error("%s", why.text);
+    if (first == 0)
+        first = r;
+    r = log_file_close(pipeline->verdicts, &why);
+    if (r < 0)
+        log_error("%s", why.text);
     pipeline->classifier = NULL;
     pipeline->writer = NULL;
     pipeline->records = NULL;
     pipeline->archives = NULL;
     pipeline->verdicts = NULL;
-    return first;
+    return first < 0 ? first : r;
 }
 
-int pipeline_drain(struct pipeline *pipeline, struct error *err)
+int pipeline_drain(struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->n_intakes; i++) {
         tracker_finish(intake_tracker(pipeline->intakes[i]));
         intake_flush(pipeline->intakes[i]);
     }
-    return stages_stop(pipeline, err);
+    return stages_stop(pipeline);
 }
 
 void pipeline_free(struct pipeline *pipeline)
 {
     if (pipeline == NULL)
         return;
-    (void)stages_stop(pipeline, NULL);
+    (void)stages_stop(pipeline);
     for (size_t i = 0; i < pipeline->n_intakes; i++)
         intake_free(pipeline->intakes[i]);
     free(pipeline->intakes);

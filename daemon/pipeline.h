@@ -53,9 +53,9 @@ struct writer *pipeline_writer(struct pipeline *pipeline);
  * closed. No other thread may use an intake any more. Nothing may be fed afterwards; the counters can still
  * be read.
  *
- * Return: 0; -EIO, -ENOSPC: something could not be written, err says what.
+ * Return: 0; -EIO, -ENOSPC and others: something could not be written, and that has been said.
  */
-int pipeline_drain(struct pipeline *pipeline, struct error *err);
+int pipeline_drain(struct pipeline *pipeline);
 
 /* Free a pipeline, drained or not. NULL is fine. */
 void pipeline_free(struct pipeline *pipeline);

@@ -119,7 +119,8 @@ int summary_print(FILE *to, const struct summary *summary)
     if (summary->refused > 0)
         (void)fprintf(to, ", %s not readable", number_text(text, summary->refused));
     if (summary->damaged > 0)
-        (void)fprintf(to, ", %s damaged places skipped", number_text(text, summary->damaged));
+        (void)fprintf(to, ", %s damaged place%s skipped", number_text(text, summary->damaged),
+                      summary->damaged > 1 ? "s" : "");
     (void)fputc('\n', to);
     if (summary->packets) {
         print_packets(to, &counts->total.tracker);

@@ -16,7 +16,7 @@ struct output {
     const char *what;           /* for messages */
     struct stats_output counts; /* since they were reported last */
     bool failing;
-    struct error first; /* failure of the run; code 0: none */
+    int first; /* code of the first failure of the run, 0: none */
 };
 
 struct writer {
@@ -38,8 +38,8 @@ static void output_report(struct output *output, const struct error *failure)
         log_error("%s are not written as they should be: %s", output->what, failure->text);
     if (!failing && output->failing)
         log_notice("%s are written again", output->what);
-    if (failing && output->first.code == 0)
-        output->first = *failure;
+    if (failing && output->first == 0)
+        output->first = failure->code;
     output->failing = failing;
 }
 
@@ -206,19 +206,15 @@ size_t writer_waiting(struct writer *writer)
     return queue_length(writer->queue);
 }
 
-int writer_stop(struct writer *writer, struct error *err)
+int writer_stop(struct writer *writer)
 {
-    const struct error *first;
     int r;
 
     if (writer == NULL)
         return 0;
     queue_close(writer->queue);
     (void)pthread_join(writer->thread, NULL);
-    first = writer->verdicts.first.code < 0 ? &writer->verdicts.first : &writer->records.first;
-    r = first->code;
-    if (r < 0 && err != NULL)
-        *err = *first;
+    r = writer->verdicts.first < 0 ? writer->verdicts.first : writer->records.first;
     queue_free(writer->queue);
     free(writer);
     return r;

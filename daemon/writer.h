@@ -54,8 +54,8 @@ size_t writer_waiting(struct writer *writer);
 
 /* Write everything that was given, end the thread, and free. NULL is fine.
  *
- * Return: 0, or the code of the first failure to write, err says which.
+ * Return: 0, or the code of the first failure to write, which has been said.
  */
-int writer_stop(struct writer *writer, struct error *err);
+int writer_stop(struct writer *writer);
 
 #endif

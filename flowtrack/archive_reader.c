@@ -5,7 +5,7 @@
  * that fills the buffer is an overlong line: it is dropped, up to its newline.
  *
  * An error of the source (damaged gzip data, a file that ends too early) also cuts the line it falls into.
- * It is kept in `trouble` and reported behind the lines in front of it.
+ * It is kept in `trouble` and reported behind the lines in front of it, and stands for the cut line too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -186,12 +186,15 @@ int archive_reader_next(struct archive_reader *reader, struct record *record, st
     if (err == NULL)
         err = &own;
     while (rc == 0) {
-        if (next_line(reader, &line, &length, &whole))
+        if (next_line(reader, &line, &length, &whole)) {
             rc = read_line(reader, line, length, whole, record, err);
-        else if (reader->trouble.code != 0)
+            if (rc == -EBADMSG && !whole && reader->trouble.code != 0)
+                return report_trouble(reader, err);
+        } else if (reader->trouble.code != 0) {
             return report_trouble(reader, err);
-        else
+        } else {
             return 0;
+        }
     }
     return rc;
 }
