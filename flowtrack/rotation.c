@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,33 +34,17 @@ struct rotation {
     int64_t last_stamp; /* seconds */
 };
 
-/* A finished file. */
-struct entry {
-    char *name;
-    uint64_t octets;
-};
-
-struct listing {
-    struct entry *entries; /* (n), oldest first */
-    size_t n, capacity;
-    uint64_t octets;
+/* What a look at the folder finds. */
+struct finished {
+    uint64_t octets; /* of all finished files */
+    uint64_t n;      /* of them */
+    uint64_t oldest_octets;
+    char oldest[NAME_MAX + 1];
 };
 
 static int failed(const struct rotation *rotation, const char *name, int code, struct error *err)
 {
     return error_set(err, -code, "%s/%s: %s", rotation->options.directory, name, strerror(code));
-}
-
-static void listing_free(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->n; i++)
-        free(listing->entries[i].name);
-    free(listing->entries);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
 /* NAME-STAMP<end> */
@@ -76,50 +61,19 @@ static bool is_finished_name(const struct rotation *rotation, const char *name)
            stamp[15] == 'Z';
 }
 
-static int listing_add(struct listing *listing, const char *name, uint64_t octets)
+static void add_finished(struct finished *finished, const char *name, uint64_t octets)
 {
-    if (listing->n == listing->capacity) {
-        size_t capacity = listing->capacity > 0 ? 2 * listing->capacity : 64;
-        struct entry *entries = realloc(listing->entries, capacity * sizeof *entries);
-
-        if (entries == NULL)
-            return -ENOMEM;
-        listing->entries = entries;
-        listing->capacity = capacity;
-    }
-    listing->entries[listing->n].octets = octets;
-    listing->entries[listing->n].name = strdup(name);
-    if (listing->entries[listing->n].name == NULL)
-        return -ENOMEM;
-    listing->n++;
-    listing->octets += octets;
-    return 0;
+    finished->octets += octets;
+    if (finished->n++ > 0 && strcmp(name, finished->oldest) > 0)
+        return;
+    (void)snprintf(finished->oldest, sizeof finished->oldest, "%s", name);
+    finished->oldest_octets = octets;
 }
 
-static int list_directory(const struct rotation *rotation, DIR *stream, struct listing *listing)
-{
-    struct dirent *entry;
-    int rc = 0;
-
-    while (rc == 0 && (entry = readdir(stream)) != NULL) {
-        struct stat status;
-
-        if (is_finished_name(rotation, entry->d_name) &&
-            fstatat(rotation->directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(status.st_mode))
-            rc = listing_add(listing, entry->d_name, (uint64_t)status.st_size);
-    }
-    if (listing->n > 0)
-        qsort(listing->entries, listing->n, sizeof listing->entries[0], compare_names);
-    return rc;
-}
-
-/* The finished files, oldest first. */
-static int list_finished(const struct rotation *rotation, struct listing *listing, struct error *err)
+static int find_finished(const struct rotation *rotation, struct finished *finished, struct error *err)
 {
     int fd = openat(rotation->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    int rc;
 
     if (stream == NULL) {
         int code = errno;
@@ -128,88 +82,72 @@ static int list_finished(const struct rotation *rotation, struct listing *listin
             (void)close(fd);
         return failed(rotation, "", code, err);
     }
-    rc = list_directory(rotation, stream, listing);
-    (void)closedir(stream);
-    return rc == 0 ? 0 : failed(rotation, "", -rc, err);
-}
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        struct stat status;
 
-static int remove_oldest(struct rotation *rotation, struct listing *listing, uint64_t limit,
-                         struct error *err)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < listing->n && listing->octets > limit; i++) {
-        const struct entry *entry = &listing->entries[i];
-
-        listing->octets -= entry->octets;
-        if (unlinkat(rotation->directory, entry->name, 0) == 0) {
-            rotation->stats.removed++;
-            rotation->stats.removed_octets += entry->octets;
-        } else if (errno != ENOENT) {
-            listing->octets += entry->octets;
-            rc = failed(rotation, entry->name, errno, err);
-        }
+        if (is_finished_name(rotation, entry->d_name) &&
+            fstatat(rotation->directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode))
+            add_finished(finished, entry->d_name, (uint64_t)status.st_size);
     }
-    return rc;
+    (void)closedir(stream);
+    return 0;
 }
 
+/* One look for each file removed: mostly there is one to remove, and no list is kept that could be out of
+ * date. */
 int rotation_enforce(struct rotation *rotation, struct error *err)
 {
-    struct listing listing = {0};
-    int rc;
+    const struct rotation_options *options = &rotation->options;
 
     if (fsync(rotation->directory) != 0 && errno != EINVAL)
         return failed(rotation, "", errno, err);
-    if (rotation->options.quota == 0)
-        return 0;
-    rc = list_finished(rotation, &listing, err);
-    if (rc == 0)
-        rc = remove_oldest(rotation, &listing, rotation->options.quota - rotation->options.size, err);
-    listing_free(&listing);
-    return rc;
+    while (options->quota > 0) {
+        struct finished finished = {0};
+        int rc = find_finished(rotation, &finished, err);
+
+        if (rc != 0 || finished.octets <= options->quota - options->size)
+            return rc;
+        if (unlinkat(rotation->directory, finished.oldest, 0) == 0) {
+            rotation->stats.removed++;
+            rotation->stats.removed_octets += finished.oldest_octets;
+        } else if (errno != ENOENT) {
+            return failed(rotation, finished.oldest, errno, err);
+        }
+    }
+    return 0;
 }
 
-static char *finished_name(const struct rotation *rotation, int64_t seconds)
+/* Return: false if the time cannot be said or the name is too long. */
+static bool finished_name(const struct rotation *rotation, int64_t seconds, char name[NAME_MAX + 1])
 {
     char stamp[STAMP_LENGTH + 1];
     time_t when = (time_t)seconds;
     struct tm utc;
-    char *name;
 
-    if (gmtime_r(&when, &utc) == NULL ||
-        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) != STAMP_LENGTH)
-        return NULL;
-    if (asprintf(&name, "%s-%s%s", rotation->options.name, stamp, rotation->options.end) < 0)
-        return NULL;
-    return name;
+    return gmtime_r(&when, &utc) != NULL &&
+           strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) == STAMP_LENGTH &&
+           snprintf(name, NAME_MAX + 1, "%s-%s%s", rotation->options.name, stamp, rotation->options.end) <=
+               NAME_MAX;
 }
 
 /* Rename the active file to the first stamp from `seconds` on that is free. */
 static int rename_active(struct rotation *rotation, int64_t seconds, struct error *err)
 {
+    char name[NAME_MAX + 1];
     struct stat status;
-    int code;
 
     if (seconds <= rotation->last_stamp)
         seconds = rotation->last_stamp + 1;
-    for (;; seconds++) {
-        char *name = finished_name(rotation, seconds);
-
-        if (name == NULL)
-            return failed(rotation, rotation->active_name, ENOMEM, err);
-        if (fstatat(rotation->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-            free(name);
-            continue;
-        }
-        code =
-            renameat(rotation->directory, rotation->active_name, rotation->directory, name) == 0 ? 0 : errno;
-        free(name);
-        if (code != 0)
-            return failed(rotation, rotation->active_name, code, err);
-        rotation->last_stamp = seconds;
-        rotation->stats.finished++;
-        return 0;
-    }
+    do {
+        if (!finished_name(rotation, seconds++, name))
+            return failed(rotation, rotation->active_name, EINVAL, err);
+    } while (fstatat(rotation->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
+    if (renameat(rotation->directory, rotation->active_name, rotation->directory, name) != 0)
+        return failed(rotation, rotation->active_name, errno, err);
+    rotation->last_stamp = seconds - 1;
+    rotation->stats.finished++;
+    return 0;
 }
 
 int rotation_finish(struct rotation *rotation, struct error *err)

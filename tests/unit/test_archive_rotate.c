@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "tests/unit/allocations.h"
 #include "tests/unit/files.h"
 #include "tests/unit/records.h"
 #include "tests/unit/unit.h"
@@ -299,9 +300,53 @@ START_TEST(an_archive_without_records_leaves_no_file)
 }
 END_TEST
 
+START_TEST(allocation_failures_cost_counted_records)
+{
+    const struct archive_rotate_options options = options_of(0, 0, 1000 * 1000);
+    struct records_random random = {6};
+    struct archive_rotate *rotate;
+    struct archive_rotate_stats stats;
+    struct record record;
+    unsigned given = 0;
+    unsigned long n;
+    int rc;
+
+    files_setup();
+    for (n = 0, rc = -ENOMEM; rc != 0; n++) {
+        allocations_fail_at(n);
+        rc = archive_rotate_open(&rotate, &options, BEGUN, &err);
+        (void)allocations_fail_none();
+        ck_assert(rc == 0 || rc == -ENOMEM);
+    }
+    ck_assert_uint_gt(n, 10);
+    for (n = 0; n < 20; n++) { /* a change of files makes fewer allocations than that */
+        int rc_put;
+
+        records_make(&random, &record);
+        record.out.packets = ++given;
+        allocations_fail_at(n);
+        rc = archive_rotate_now(rotate, BEGUN + given * SECOND, &err);
+        allocations_fail_at(0);
+        rc_put = archive_rotate_put(rotate, &record, BEGUN + given * SECOND, &err);
+        (void)allocations_fail_none();
+        ck_assert(rc == 0 || rc == -ENOMEM);
+        ck_assert(rc_put == 0 || rc_put == -ENOMEM);
+        archive_rotate_stats(rotate, &stats);
+        ck_assert_uint_eq(stats.in_files + stats.waiting + stats.lost, given);
+    }
+    ck_assert_int_eq(rc, 0);
+    ck_assert_int_eq(archive_rotate_close(rotate, &stats, &err), 0);
+    ck_assert_uint_gt(stats.lost, 0);
+    ck_assert_uint_eq(stats.in_files + stats.lost, given);
+    ck_assert_uint_eq(read_all(true), stats.in_files);
+    files_teardown();
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
                     a_full_disk_costs_what_comes_meanwhile, a_disk_that_stays_full_leaves_whole_lines,
-                    a_killed_writer_leaves_what_was_flushed, an_archive_without_records_leaves_no_file);
+                    a_killed_writer_leaves_what_was_flushed, an_archive_without_records_leaves_no_file,
+                    allocation_failures_cost_counted_records);
 }
