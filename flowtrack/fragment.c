@@ -61,8 +61,10 @@ struct fragment_table {
     uint16_t chains[CHAINS];
     uint16_t oldest;
     uint16_t newest;
-    uint16_t free_parted; /* linked by chain_next */
+    uint16_t free_parted; /* given back, linked by chain_next */
     uint16_t free_held;
+    uint16_t n_parted; /* places ever used: memory is touched as far as it is needed */
+    uint16_t n_held;
     uint16_t due_head;
     uint16_t due_tail;
     struct parted parted[FRAGMENT_PACKETS_MAX];
@@ -79,6 +81,30 @@ static void list_append(struct fragment_table *table, uint16_t *head, uint16_t *
     else
         table->held[*tail].next = at;
     *tail = at;
+}
+
+/* A place for a packet, NONE if there is no more. */
+static uint16_t free_parted(struct fragment_table *table)
+{
+    uint16_t at = table->free_parted;
+
+    if (at != NONE)
+        table->free_parted = table->parted[at].chain_next;
+    else if (table->n_parted < FRAGMENT_PACKETS_MAX)
+        at = table->n_parted++;
+    return at;
+}
+
+/* A place for a fragment, NONE if there is no more. */
+static uint16_t free_held(struct fragment_table *table)
+{
+    uint16_t at = table->free_held;
+
+    if (at != NONE)
+        table->free_held = table->held[at].next;
+    else if (table->n_held < FRAGMENT_HELD_MAX)
+        at = table->n_held++;
+    return at;
 }
 
 static uint16_t place_of(const struct fragment_table *table, const struct parted *parted)
@@ -144,15 +170,16 @@ static void parted_give_up(struct fragment_table *table, struct parted *parted, 
 
 static struct parted *parted_add(struct fragment_table *table, const struct flow_key *key, int64_t time)
 {
-    uint16_t *chain = chain_of(table, key);
+    uint16_t at = free_parted(table);
     struct parted *parted;
-    uint16_t at;
+    uint16_t *chain;
 
-    if (table->free_parted == NONE)
+    if (at == NONE) {
         parted_give_up(table, &table->parted[table->oldest], &table->stats->trimmed.fragment_table);
-    at = table->free_parted;
+        at = free_parted(table);
+    }
+    chain = chain_of(table, key);
     parted = &table->parted[at];
-    table->free_parted = parted->chain_next;
     *parted = (struct parted){
         .key = *key,
         .begun = time,
@@ -261,14 +288,13 @@ static void release_held(struct fragment_table *table, struct parted *parted)
 static enum packet_result hold(struct fragment_table *table, struct parted *parted, struct packet *packet,
                                uint32_t offset)
 {
-    uint16_t at = table->free_held;
+    uint16_t at = free_held(table);
 
     if (at == NONE) {
         packet->malformed = true;
         table->stats->trimmed.fragment_table++;
         return PACKET_DECODED;
     }
-    table->free_held = table->held[at].next;
     table->held[at].packet = *packet;
     table->held[at].packet.payload = NULL;
     table->held[at].packet.payload_captured = 0;
@@ -350,13 +376,9 @@ int fragment_table_new(struct fragment_table **tablep, struct tracker_stats *sta
     table->due_head = table->due_tail = NONE;
     if (getrandom(table->secret, sizeof table->secret, GRND_NONBLOCK) != (ssize_t)sizeof table->secret)
         memset(table->secret, 0, sizeof table->secret);
-    for (unsigned i = 0; i < CHAINS; i++)
-        table->chains[i] = NONE;
-    for (unsigned i = 0; i < FRAGMENT_PACKETS_MAX; i++)
-        table->parted[i].chain_next = i + 1 < FRAGMENT_PACKETS_MAX ? (uint16_t)(i + 1) : NONE;
-    for (unsigned i = 0; i < FRAGMENT_HELD_MAX; i++)
-        table->held[i].next = i + 1 < FRAGMENT_HELD_MAX ? (uint16_t)(i + 1) : NONE;
-    table->free_parted = table->free_held = 0;
+    memset(table->chains, 0xff, sizeof table->chains); /* NONE */
+    table->free_parted = table->free_held = NONE;
+    table->n_parted = table->n_held = 0;
     *tablep = table;
     return 0;
 }

@@ -1,0 +1,122 @@
+/* fuzz_packet.c - the decoder, with what its fragment table makes of several frames in a row.
+ *
+ * Input: octet 0 chooses the rules (bit 0) and the link type (the rest); then frames, each with 4 octets
+ * before it: captured length and time since the one before, big-endian. Octets on the wire: the captured
+ * ones, twice as many if the time is odd.
+ */
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flowtrack/bytes.h"
+#include "flowtrack/packet.h"
+#include "tests/fuzz/fuzz.h"
+
+static const int link_types[] = {1, 0, 108, 12, 228, 229, 113, 276, 9, 50, 51, 104, 105, 127, 192, 147};
+
+struct run {
+    const struct rules *rules;
+    struct decoder *decoder;
+    struct tracker_stats stats;
+    uint64_t packets;
+    uint64_t decoded;
+    uint64_t held;
+    uint64_t released;
+};
+
+static uint64_t ignored(const struct tracker_stats *stats)
+{
+    uint64_t sum = 0;
+
+#define ADD(name, text) sum += stats->ignored.name;
+    TRACKER_IGNORED(ADD)
+#undef ADD
+    return sum;
+}
+
+/* What holds of every view. frame: (captured), NULL for a fragment that waited. */
+static void check(const struct run *run, const struct packet *packet, const uint8_t *frame, size_t captured)
+{
+    bool has_ports = packet->key.protocol == IPPROTO_TCP || packet->key.protocol == IPPROTO_UDP;
+
+    assert(packet->family == 4 || packet->family == 6);
+    assert(packet->key.family == (run->rules->families_share_keys ? 0 : packet->family));
+    assert(has_ports || (packet->key.source_port == 0 && packet->key.destination_port == 0));
+    assert(run->rules->headers_unchecked || packet->payload_length >= 0);
+    assert(!packet->malformed || (packet->key.source_port == 0 && packet->key.destination_port == 0));
+    assert(packet->tcp_options_length <= sizeof packet->tcp_options);
+    assert((packet->payload != NULL) == (packet->payload_captured > 0));
+    if (!packet->payload)
+        return;
+    assert(frame);
+    assert(packet->payload_captured <= (uint32_t)packet->payload_length);
+    assert(packet->payload >= frame && packet->payload + packet->payload_captured <= frame + captured);
+}
+
+static void take_held(struct run *run)
+{
+    struct packet packet;
+
+    while (packet_held(run->decoder, &packet)) {
+        check(run, &packet, NULL, 0);
+        run->released++;
+        assert(run->released <= run->held);
+    }
+}
+
+static void decode(struct run *run, const uint8_t *bytes, size_t captured, uint32_t wire, int64_t time)
+{
+    uint8_t *frame = malloc(captured ? captured : 1);
+    struct packet packet;
+
+    if (!frame)
+        abort();
+    memcpy(frame, bytes, captured);
+    run->packets++;
+    switch (packet_decode(run->decoder, &packet, time, (uint32_t)captured, wire, frame)) {
+    case PACKET_DECODED:
+        run->decoded++;
+        check(run, &packet, frame, captured);
+        break;
+    case PACKET_HELD:
+        run->held++;
+        break;
+    default:
+        break;
+    }
+    assert(run->packets == run->decoded + run->held + ignored(&run->stats));
+    take_held(run);
+    free(frame);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    enum { HEAD = 4 };
+    struct bytes input = bytes_over(bytes, size);
+    uint8_t choice = bytes_u8_at(&input, 0);
+    struct run run = {.rules = choice & 1 ? &rules_flowclassd : &rules_joy};
+    int64_t time = 0;
+
+    if (decoder_new(&run.decoder, run.rules, &run.stats) < 0)
+        abort();
+    (void)decoder_set_link_type(run.decoder,
+                                link_types[(choice >> 1) % (sizeof link_types / sizeof link_types[0])]);
+    bytes_skip(&input, 1);
+    while (input.left >= HEAD) {
+        size_t captured = bytes_be16_at(&input, 0);
+        uint16_t gap = bytes_be16_at(&input, 2);
+
+        bytes_skip(&input, HEAD);
+        if (captured > input.left)
+            captured = input.left;
+        time += gap * INT64_C(1000);
+        decode(&run, input.at, captured, (uint32_t)(gap & 1 ? 2 * captured : captured), time);
+        bytes_skip(&input, captured);
+    }
+    decoder_expire(run.decoder, INT64_MAX);
+    take_held(&run);
+    assert(run.held == run.released);
+    decoder_free(run.decoder);
+    return 0;
+}
