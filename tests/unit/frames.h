@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "flowtrack/packet.h"
 #include "tests/unit/octets.h"
@@ -190,6 +191,82 @@ static inline const char *frame_words(enum packet_result result, const struct pa
         sprintf(words, "%s: %s", result == PACKET_FILTERED ? "filtered" : "ignored", counters);
         return words;
     }
+}
+
+/* Decode a copy of exactly the captured size, so that a sanitizer sees any read behind it.
+ *
+ * packet: its payload is gone.
+ */
+static inline enum packet_result frame_decode(struct decoder *decoder, struct packet *packet, int64_t time,
+                                              const struct octets *frame, uint32_t wire)
+{
+    uint8_t *exact = malloc(frame->length ? frame->length : 1);
+    enum packet_result result;
+
+    ck_assert_ptr_nonnull(exact);
+    memcpy(exact, frame->bytes, frame->length);
+    result = packet_decode(decoder, packet, time, (uint32_t)frame->length, wire, exact);
+    if (result == PACKET_DECODED && packet->payload) {
+        ck_assert(packet->payload >= exact);
+        ck_assert(packet->payload + packet->payload_captured <= exact + frame->length);
+        packet->payload = NULL;
+    }
+    free(exact);
+    return result;
+}
+
+/* Decode one frame with a decoder of its own. Return: 1 if the view is not as wanted, which is printed. */
+static inline unsigned frame_check(const struct rules *rules, int link_type, const char *name,
+                                   const struct octets *frame, const char *want)
+{
+    struct tracker_stats stats = {0};
+    struct decoder *decoder = NULL;
+    struct packet packet;
+    const char *words;
+    unsigned wrong;
+
+    ck_assert_int_eq(decoder_new(&decoder, rules, &stats), 0);
+    (void)decoder_set_link_type(decoder, link_type);
+    words = frame_words(frame_decode(decoder, &packet, 0, frame, (uint32_t)frame->length), &packet, &stats);
+    wrong = strcmp(words, want) != 0;
+    if (wrong)
+        printf("%s, %s: \"%s\", want \"%s\"\n", rules->name, name, words, want);
+    decoder_free(decoder);
+    return wrong;
+}
+
+/* A frame and what each rule set makes of it. */
+struct frame_case {
+    const char *name;
+    void (*make)(struct octets *frame);
+    const char *joy;
+    const char *flowclassd;
+};
+
+/* Check Ethernet frames under both rule sets, then cut at every length, where only survival counts. */
+static inline void frame_check_cases(const struct frame_case *cases, size_t n_cases)
+{
+    static const struct rules *const sets[] = {&rules_joy, &rules_flowclassd};
+    static struct octets frame;
+    unsigned wrong = 0;
+
+    for (size_t i = 0; i < 2 * n_cases; i++) {
+        const struct frame_case *row = &cases[i / 2];
+        struct tracker_stats stats = {0};
+        struct decoder *decoder = NULL;
+        struct packet packet;
+        size_t whole;
+
+        frame.length = 0;
+        row->make(&frame);
+        whole = frame.length;
+        wrong += frame_check(sets[i % 2], 1, row->name, &frame, i % 2 == 0 ? row->joy : row->flowclassd);
+        ck_assert_int_eq(decoder_new(&decoder, sets[i % 2], &stats), 0);
+        for (frame.length = 0; frame.length <= whole && frame.length < 300; frame.length++)
+            (void)frame_decode(decoder, &packet, 0, &frame, (uint32_t)whole);
+        decoder_free(decoder);
+    }
+    ck_assert_uint_eq(wrong, 0);
 }
 
 #endif

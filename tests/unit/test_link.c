@@ -104,15 +104,9 @@ static const struct {
     {"unknown", 147, 0, {0}, FOUR, "ignored: link_type", "ignored: link_type"},
 };
 
-/* Return: 1 if it is not as wanted, which is printed. */
 static unsigned check(const struct rules *rules, size_t i, const char *want)
 {
     static struct octets frame;
-    struct tracker_stats stats = {0};
-    struct decoder *decoder = NULL;
-    struct packet packet;
-    enum packet_result result;
-    const char *words;
 
     frame.length = 0;
     octets_put(&frame, cases[i].header, cases[i].length);
@@ -120,14 +114,7 @@ static unsigned check(const struct rules *rules, size_t i, const char *want)
         frame_udp4(&frame, 10);
     if (cases[i].packet == SIX)
         frame_udp6(&frame, 10);
-    ck_assert_int_eq(decoder_new(&decoder, rules, &stats), 0);
-    ck_assert_int_eq(decoder_set_link_type(decoder, cases[i].number) == 0, cases[i].number != 147);
-    result = packet_decode(decoder, &packet, 0, (uint32_t)frame.length, (uint32_t)frame.length, frame.bytes);
-    words = frame_words(result, &packet, &stats);
-    if (strcmp(words, want) != 0)
-        printf("%s, %s: \"%s\", want \"%s\"\n", rules->name, cases[i].name, words, want);
-    decoder_free(decoder);
-    return strcmp(words, want) != 0;
+    return frame_check(rules, cases[i].number, cases[i].name, &frame, want);
 }
 
 START_TEST(link_types_under_both_rule_sets)
