@@ -218,6 +218,21 @@ void golden_close(struct golden *golden)
     cJSON_Delete(golden->numbers);
 }
 
+void golden_constants(struct golden *golden)
+{
+    const struct tree *tree = golden->model->tree;
+
+    for (size_t i = 0; i < tree->n_constants; i++) {
+        const struct tensor *tensor = &tree->constants[i];
+        double *values = golden_tensor(golden, "normalisation", strrchr(tensor->name, '/') + 1, tensor->size);
+
+        need(values, tensor->name);
+        for (size_t k = 0; k < tensor->size; k++)
+            golden->model->constants[tensor->offset + k] = (float)values[k];
+        free(values);
+    }
+}
+
 /* A time as text with the six digits that it has: printing the double would show more. */
 static void replace_time(cJSON *record, const char *key)
 {

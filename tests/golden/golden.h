@@ -60,6 +60,9 @@ double golden_number(const struct golden *golden, const char *part, const char *
  */
 double *golden_by_weight(const struct golden *golden, const char *part, const char *key);
 
+/* Give the model the reference's normalisation constants, if the set has some. */
+void golden_constants(struct golden *golden);
+
 /* The records that the inputs were made from. */
 void golden_records(struct record records[GOLDEN_FLOWS]);
 
