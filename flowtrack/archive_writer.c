@@ -25,6 +25,7 @@ enum {
     PACKED_MAX = TEXT_MAX + 1024, /* what deflate makes of it at worst, and the gzip wrapper */
     GZIP_WINDOW = 15 + 16,        /* deflateInit2(): largest window, gzip wrapper */
     GZIP_MEMORY = 8,              /* deflateInit2(): the default */
+    LEVEL_DEFAULT = 4,            /* half the time of zlib's own default, for an eighth more octets */
     HEADER_TEXT_MAX = 1024,       /* octets kept of a string in the header line */
 };
 
@@ -255,8 +256,8 @@ static int begin(struct archive_writer *writer, const struct archive_writer_opti
     writer->stream.zalloc = deflate_alloc;
     writer->stream.zfree = deflate_free;
     if (writer->compressed &&
-        deflateInit2(&writer->stream, options->level != 0 ? options->level : Z_DEFAULT_COMPRESSION,
-                     Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+        deflateInit2(&writer->stream, options->level != 0 ? options->level : LEVEL_DEFAULT, Z_DEFLATED,
+                     GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
         writer->compressed = false;
         return error_set(err, -ENOMEM, "%s: no memory to compress", writer->path);
     }
