@@ -13,9 +13,11 @@
 #include "flowtrack/fragment.h"
 #include "tests/fuzz/fuzz.h"
 
+/* One table for all inputs; every input leaves it empty. */
+static struct fragment_table *table;
+static struct tracker_stats stats;
+
 struct run {
-    struct tracker_stats stats;
-    struct fragment_table *table;
     uint64_t placed; /* octets and fragments that went in and were not refused */
     uint64_t n_placed;
     uint64_t out;
@@ -34,7 +36,7 @@ static void take(struct run *run)
 {
     struct packet packet;
 
-    while (fragment_table_take(run->table, &packet)) {
+    while (fragment_table_take(table, &packet)) {
         assert(!packet.payload && packet.payload_captured == 0);
         count_out(run, &packet);
         assert(run->n_out <= run->n_placed);
@@ -64,7 +66,7 @@ static void place(struct run *run, uint8_t id, uint8_t flags, uint32_t offset, i
     }
     run->placed += (uint64_t)packet.payload_length;
     run->n_placed++;
-    result = fragment_table_place(run->table, &packet, &payload);
+    result = fragment_table_place(table, &packet, &payload);
     if (result == PACKET_DECODED) {
         /* ports of a first fragment without a header are 0 for all */
         if (packet.key.source_port == 0)
@@ -83,21 +85,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct run run = {0};
     int64_t time = 0;
 
-    if (fragment_table_new(&run.table, &run.stats) < 0)
+    if (!table && fragment_table_new(&table, &stats) < 0)
         abort();
     for (; input.left >= STEP; bytes_skip(&input, STEP)) {
         uint8_t flags = bytes_u8_at(&input, 1);
 
         time += bytes_be16_at(&input, 6) * INT64_C(16000);
         if (flags & EXPIRE)
-            fragment_table_expire(run.table, time);
+            fragment_table_expire(table, time);
         place(&run, bytes_u8_at(&input, 0), flags, bytes_be16_at(&input, 2) * 8u % 65536,
               bytes_be16_at(&input, 4), time);
         take(&run);
     }
-    fragment_table_expire(run.table, INT64_MAX);
+    fragment_table_expire(table, INT64_MAX);
     take(&run);
     assert(run.n_placed == run.n_out && run.placed == run.out);
-    fragment_table_free(run.table);
     return 0;
 }

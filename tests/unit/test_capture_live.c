@@ -1,0 +1,263 @@
+/* Capture from a TAP interface in a network namespace of our own: what is written to it is what arrives.
+ * Needs root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "flowtrack/capture.h"
+#include "tests/unit/frames.h"
+#include "tests/unit/unit.h"
+
+#define INTERFACE "tap0"
+
+static int tap = -1;
+
+static void set_up(bool up)
+{
+    struct ifreq request = {.ifr_name = INTERFACE};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+    if (up)
+        request.ifr_flags |= IFF_UP;
+    else
+        request.ifr_flags = (short)(request.ifr_flags & ~IFF_UP);
+    ck_assert_int_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+    close(fd);
+}
+
+/* Return: whether there is a TAP interface now. */
+static bool open_tap(void)
+{
+    struct ifreq request = {.ifr_name = INTERFACE, .ifr_flags = IFF_TAP | IFF_NO_PI};
+
+    tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    return tap >= 0 && ioctl(tap, TUNSETIFF, &request) == 0;
+}
+
+static void setup(void)
+{
+    ck_assert(open_tap());
+    set_up(true);
+}
+
+static void teardown(void)
+{
+    close(tap);
+}
+
+/* Send a UDP datagram, 14 + 20 + 8 + payload octets. */
+static void send_udp(uint16_t from, uint16_t to, bool back, size_t payload)
+{
+    static struct octets frame;
+    size_t at;
+
+    frame.length = 0;
+    frame_ethernet(&frame, 0x0800);
+    at = frame_ip4(&frame, IPPROTO_UDP);
+    if (back) {
+        octets_set(&frame, at + 12, 0x0a000002, 4);
+        octets_set(&frame, at + 16, 0x0a000001, 4);
+    }
+    frame_udp(&frame, back ? to : from, back ? from : to);
+    octets_set(&frame, frame.length - 4, 8 + payload, 2);
+    octets_fill(&frame, 'x', payload);
+    frame_ip4_end(&frame, at);
+    ck_assert_int_eq(write(tap, frame.bytes, frame.length), (ssize_t)frame.length);
+}
+
+static struct capture *open_live(struct capture_live_options options)
+{
+    struct capture *capture = NULL;
+    struct error err = {0};
+    int result;
+
+    options.interface = INTERFACE;
+    options.filter = "udp and net 10.0.0.0/8";
+    if (options.snap_length == 0)
+        options.snap_length = 2000;
+    result = capture_open_live(&capture, &options, &err);
+    ck_assert_msg(result == 0, "%s", err.text);
+    return capture;
+}
+
+/* Wait for what capture_next() gives, as an event loop does, at most one second for nothing. */
+static int next(struct capture *capture, struct capture_packet *packet)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        struct pollfd wait = {.fd = capture_descriptor(capture), .events = POLLIN};
+        int64_t required = capture_required_timeout(capture) / 1000;
+        int result = capture_next(capture, packet, NULL);
+
+        if (result != 0)
+            return result;
+        (void)poll(&wait, 1, required > 0 && required < 100 ? (int)required : 100);
+    }
+    return 0;
+}
+
+START_TEST(packets_arrive)
+{
+    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1, .snap_length = 60});
+    struct capture_packet packet;
+
+    ck_assert_int_eq(capture_link_type(capture), 1);
+    ck_assert_str_eq(capture_link_type_name(capture), "EN10MB");
+    ck_assert_int_eq(capture_interface_state(capture), 1);
+    for (size_t i = 0; i < 100; i++)
+        send_udp(1000, 2000, false, i);
+    for (size_t i = 0; i < 100; i++) {
+        ck_assert_int_eq(next(capture, &packet), 1);
+        ck_assert_uint_eq(packet.wire, 42 + i);
+        ck_assert_uint_eq(packet.captured, 42 + i < 60 ? 42 + i : 60);
+        ck_assert_int_gt(packet.time, INT64_C(1500000000) * 1000000);
+    }
+    capture_close(capture);
+}
+END_TEST
+
+START_TEST(an_interface_that_goes_down_comes_back)
+{
+    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    struct capture_packet packet;
+
+    set_up(false);
+    ck_assert_int_eq(capture_interface_state(capture), 0);
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_int_eq(capture_next(capture, &packet, NULL), 0);
+    set_up(true);
+    ck_assert_int_eq(capture_interface_state(capture), 1);
+    send_udp(1000, 2000, false, 7);
+    ck_assert_int_eq(next(capture, &packet), 1);
+    ck_assert_uint_eq(packet.wire, 49);
+    capture_close(capture);
+}
+END_TEST
+
+START_TEST(an_interface_that_is_gone_is_said)
+{
+    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    struct capture_packet packet;
+
+    close(tap);
+    ck_assert_int_eq(next(capture, &packet), -ENODEV);
+    ck_assert(open_tap()); /* another one under its name */
+    ck_assert_int_eq(capture_interface_state(capture), -ENODEV);
+    capture_close(capture);
+}
+END_TEST
+
+START_TEST(an_interface_that_is_down_is_said)
+{
+    struct capture_live_options options = {.interface = INTERFACE, .snap_length = 100, .fanout_group = -1};
+    struct capture *capture = NULL;
+    struct error err = {0};
+
+    set_up(false);
+    ck_assert_int_eq(capture_open_live(&capture, &options, &err), -ENETDOWN);
+    ck_assert_ptr_nonnull(strstr(err.text, INTERFACE));
+    set_up(true);
+}
+END_TEST
+
+START_TEST(a_wrong_filter_is_said)
+{
+    struct capture_live_options options = {
+        .interface = INTERFACE, .filter = "tcp and", .snap_length = 100, .fanout_group = -1};
+    struct capture *capture = NULL;
+    struct error err = {0};
+
+    ck_assert_int_eq(capture_open_live(&capture, &options, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "tcp and"));
+    ck_assert_ptr_null(capture);
+}
+END_TEST
+
+START_TEST(what_the_kernel_drops_is_counted)
+{
+    enum { SENT = 20000 };
+    struct capture *capture =
+        open_live((struct capture_live_options){.fanout_group = -1, .buffer_octets = 1024 * 1024});
+    struct capture_drops drops;
+    struct capture_packet packet;
+    unsigned received = 0;
+
+    for (unsigned i = 0; i < SENT; i++)
+        send_udp(1000, 2000, false, 1000);
+    while (next(capture, &packet) == 1)
+        received++;
+    ck_assert_int_eq(capture_drops(capture, &drops), 0);
+    ck_assert_uint_gt(drops.kernel, 0);
+    ck_assert_uint_eq(drops.kernel + received, SENT);
+    ck_assert_int_eq(capture_drops(capture, &drops), 0); /* reading does not reset it */
+    ck_assert_uint_eq(drops.kernel + received, SENT);
+    capture_close(capture);
+}
+END_TEST
+
+START_TEST(a_group_shares_the_flows)
+{
+    enum { FLOWS = 200, WORKERS = 3 };
+    struct capture *captures[WORKERS];
+    unsigned owner[FLOWS] = {0};
+    unsigned seen[WORKERS] = {0};
+    struct capture_packet packet;
+
+    for (unsigned i = 0; i < WORKERS; i++)
+        captures[i] = open_live((struct capture_live_options){.fanout_group = 42});
+    for (uint16_t i = 0; i < FLOWS; i++) {
+        send_udp((uint16_t)(10000 + i), 53, false, i);
+        send_udp((uint16_t)(10000 + i), 53, true, i);
+    }
+    for (unsigned i = 0; i < WORKERS; i++) {
+        while (next(captures[i], &packet) == 1) {
+            unsigned flow = packet.wire - 42;
+
+            ck_assert_uint_lt(flow, FLOWS);
+            ck_assert(owner[flow] == 0 || owner[flow] == i + 1); /* both directions meet */
+            owner[flow] = i + 1;
+            seen[i]++;
+        }
+        ck_assert_uint_gt(seen[i], 0);
+    }
+    ck_assert_uint_eq(seen[0] + seen[1] + seen[2], 2 * FLOWS);
+    for (unsigned i = 0; i < WORKERS; i++)
+        capture_close(captures[i]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("capture_live");
+    TCase *tcase = tcase_create("capture_live");
+    SRunner *runner;
+    int failed;
+
+    if (unshare(CLONE_NEWNET) < 0 || !open_tap())
+        return unit_skip("no network namespace or TAP interface of our own (needs root and /dev/net/tun)");
+    close(tap);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 0);
+    tcase_add_test(tcase, packets_arrive);
+    tcase_add_test(tcase, an_interface_that_goes_down_comes_back);
+    tcase_add_test(tcase, an_interface_that_is_gone_is_said);
+    tcase_add_test(tcase, an_interface_that_is_down_is_said);
+    tcase_add_test(tcase, a_wrong_filter_is_said);
+    tcase_add_test(tcase, what_the_kernel_drops_is_counted);
+    tcase_add_test(tcase, a_group_shares_the_flows);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
