@@ -95,7 +95,7 @@ void capture_close(struct capture *capture)
 /* ---- reading ---- */
 
 /* Seconds of pcapng files have 64 bits, and fractions need not be below one. */
-static int64_t time_of(const struct timeval *time)
+int64_t capture_time_of(const struct timeval *time)
 {
     int64_t microseconds;
 
@@ -147,7 +147,7 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
             return capture->stream ? file_failed(capture, result, err)
                    : result == 0   ? 0
                                    : capture_live_failed(capture, err);
-        next.time = time_of(&header->ts);
+        next.time = capture_time_of(&header->ts);
     } while (next.time < capture->joined);
     next.captured = header->caplen;
     next.wire = header->len;

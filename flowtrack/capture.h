@@ -79,6 +79,22 @@ int capture_set_filter(struct capture *capture, const char *filter, struct error
  */
 int capture_next(struct capture *capture, struct capture_packet *packet, struct error *err);
 
+/* Called for each packet of capture_dispatch().
+ *
+ * packet: its octets lie in the kernel's ring and are valid during the call only.
+ */
+typedef void capture_packet_fn(void *context, const struct capture_packet *packet);
+
+/* Live: hand out the packets at hand where they lie. capture_next() copies each one; this is what a loop that
+ * has to keep up calls at each wake-up.
+ *
+ * limit: packets at most, above 0; the rest waits for the next call.
+ *
+ * Return: packets handed out, 0 if none were at hand; -ENODEV, -EIO as capture_next(); -ENOTSUP for files.
+ */
+int capture_dispatch(struct capture *capture, int limit, capture_packet_fn *on_packet, void *context,
+                     struct error *err);
+
 /* Live: descriptor to wait on, and the longest time to wait in microseconds (0: none required). */
 int capture_descriptor(const struct capture *capture);
 int64_t capture_required_timeout(const struct capture *capture);

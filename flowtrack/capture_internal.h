@@ -29,6 +29,8 @@ struct capture {
     uint64_t interface_base; /* the interface's counters at the start */
 };
 
+int64_t capture_time_of(const struct timeval *time);
+
 /* Why an interface gave nothing: the result of capture_next(). */
 int capture_live_failed(struct capture *capture, struct error *err);
 

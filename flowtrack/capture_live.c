@@ -188,6 +188,40 @@ int capture_live_failed(struct capture *capture, struct error *err)
     return error_set(err, code, "%s: %s", capture->name, pcap_geterr(capture->pcap));
 }
 
+/* ---- reading ---- */
+
+struct dispatch {
+    const struct capture *capture;
+    capture_packet_fn *on_packet;
+    void *context;
+};
+
+static void on_frame(u_char *context, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+    const struct dispatch *dispatch = (const struct dispatch *)(const void *)context;
+    struct capture_packet packet = {
+        .time = capture_time_of(&header->ts),
+        .captured = header->caplen,
+        .wire = header->len,
+        .bytes = bytes,
+    };
+
+    if (packet.time >= dispatch->capture->joined)
+        dispatch->on_packet(dispatch->context, &packet);
+}
+
+int capture_dispatch(struct capture *capture, int limit, capture_packet_fn *on_packet, void *context,
+                     struct error *err)
+{
+    struct dispatch dispatch = {.capture = capture, .on_packet = on_packet, .context = context};
+    int n;
+
+    if (capture->stream)
+        return -ENOTSUP;
+    n = pcap_dispatch(capture->pcap, limit, on_frame, (u_char *)&dispatch);
+    return n >= 0 ? n : capture_live_failed(capture, err);
+}
+
 int capture_descriptor(const struct capture *capture)
 {
     return pcap_get_selectable_fd(capture->pcap);

@@ -182,6 +182,36 @@ START_TEST(a_wrong_filter_is_said)
 }
 END_TEST
 
+static void count(void *context, const struct capture_packet *packet)
+{
+    unsigned *n = context;
+
+    ck_assert_uint_eq(packet->wire, 42 + *n);
+    ck_assert_uint_eq(packet->bytes[packet->captured - 1], *n > 0 ? 'x' : 0);
+    ++*n;
+}
+
+START_TEST(packets_are_handed_out_up_to_a_limit)
+{
+    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    unsigned n = 0;
+
+    for (size_t i = 0; i < 100; i++)
+        send_udp(1000, 2000, false, i);
+    for (unsigned i = 0; i < 100 && n < 100; i++) {
+        struct pollfd wait = {.fd = capture_descriptor(capture), .events = POLLIN};
+        unsigned before = n;
+
+        ck_assert_int_eq(poll(&wait, 1, 1000), 1);
+        ck_assert_int_eq(capture_dispatch(capture, 30, count, &n, NULL), (int)(n - before));
+        ck_assert_uint_le(n - before, 30);
+    }
+    ck_assert_uint_eq(n, 100);
+    ck_assert_int_eq(capture_dispatch(capture, 30, count, &n, NULL), 0);
+    capture_close(capture);
+}
+END_TEST
+
 START_TEST(what_the_kernel_drops_is_counted)
 {
     enum { SENT = 20000 };
@@ -248,6 +278,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 0);
     tcase_add_test(tcase, packets_arrive);
+    tcase_add_test(tcase, packets_are_handed_out_up_to_a_limit);
     tcase_add_test(tcase, an_interface_that_goes_down_comes_back);
     tcase_add_test(tcase, an_interface_that_is_gone_is_said);
     tcase_add_test(tcase, an_interface_that_is_down_is_said);
