@@ -20,7 +20,7 @@ struct crossval {
     uint64_t seed;
     uint32_t *folds;                          /* (n_groups) of this seed */
     struct predictions predictions, baseline; /* of this seed so far */
-    double fold_macro_f1;                     /* sum over the folds */
+    struct evaluation_view fold_means;        /* so far */
 };
 
 static bool stopped(const struct crossval *crossval)
@@ -91,6 +91,18 @@ static int learn_fold(struct crossval *crossval, uint32_t fold, const struct sub
     return r;
 }
 
+/* sum += share * view */
+static void add_view(struct evaluation_view *sum, const struct evaluation_view *view, double share)
+{
+    sum->flows += view->flows;
+    sum->accuracy += share * view->accuracy;
+    sum->macro_f1 += share * view->macro_f1;
+    sum->majority_accuracy += share * view->majority_accuracy;
+    sum->majority_macro_f1 += share * view->majority_macro_f1;
+    sum->baseline_accuracy += share * view->baseline_accuracy;
+    sum->baseline_macro_f1 += share * view->baseline_macro_f1;
+}
+
 static int report_fold(struct crossval *crossval, uint32_t fold, size_t begin, size_t learnt, double seconds)
 {
     const struct crossval_options *options = crossval->options;
@@ -111,7 +123,7 @@ static int report_fold(struct crossval *crossval, uint32_t fold, size_t begin, s
     told.accuracy = evaluation.classes.accuracy;
     told.macro_f1 = evaluation.classes.macro_f1;
     told.baseline_macro_f1 = evaluation.classes.baseline_macro_f1;
-    crossval->fold_macro_f1 += told.macro_f1;
+    add_view(&crossval->fold_means, &evaluation.classes, 1.0 / options->folds);
     evaluation_deinit(&evaluation);
     if (options->on_fold != NULL)
         options->on_fold(options->context, &told);
@@ -136,7 +148,7 @@ static int run_fold(struct crossval *crossval, uint32_t fold)
     return r;
 }
 
-/* The pooled folds of a seed as one. */
+/* The folds of a seed pooled. */
 static int judge_seed(struct crossval *crossval, struct crossval_result *result)
 {
     struct evaluation evaluation;
@@ -150,7 +162,7 @@ static int judge_seed(struct crossval *crossval, struct crossval_result *result)
         (struct crossval_seed){.seed = crossval->seed,
                                .classes = evaluation.classes,
                                .all = evaluation.all,
-                               .fold_macro_f1 = crossval->fold_macro_f1 / crossval->options->folds,
+                               .folds = crossval->fold_means,
                                .auroc = evaluation.auroc,
                                .let_through = evaluation.let_through,
                                .calibration_error_before = evaluation.calibration_error_before,
@@ -176,7 +188,7 @@ static int run_seed(struct crossval *crossval, struct crossval_result *result)
         return r;
     predictions_init(&crossval->predictions, crossval->dataset, crossval->tree);
     predictions_init(&crossval->baseline, crossval->dataset, crossval->tree);
-    crossval->fold_macro_f1 = 0;
+    crossval->fold_means = (struct evaluation_view){0};
     for (unsigned fold = 0; fold < options->folds && r == 0; fold++)
         r = run_fold(crossval, fold);
     if (r == 0)
@@ -240,14 +252,15 @@ int crossval_print(FILE *file, const struct crossval_result *result)
         const char *name;
         size_t offset;
     } rows[] = {
+        {"macro-F1 of the classes, mean of the folds", offsetof(struct crossval_seed, folds.macro_f1)},
+        {"  protocol, server port and TTL alone", offsetof(struct crossval_seed, folds.baseline_macro_f1)},
+        {"  majority", offsetof(struct crossval_seed, folds.majority_macro_f1)},
+        {"accuracy of the classes, mean of the folds", offsetof(struct crossval_seed, folds.accuracy)},
+        {"  protocol, server port and TTL alone", offsetof(struct crossval_seed, folds.baseline_accuracy)},
+        {"  majority", offsetof(struct crossval_seed, folds.majority_accuracy)},
         {"macro-F1 of the classes, folds pooled", offsetof(struct crossval_seed, classes.macro_f1)},
-        {"  the same, mean of the folds", offsetof(struct crossval_seed, fold_macro_f1)},
         {"  protocol, server port and TTL alone", offsetof(struct crossval_seed, classes.baseline_macro_f1)},
-        {"  majority", offsetof(struct crossval_seed, classes.majority_macro_f1)},
-        {"accuracy of the classes", offsetof(struct crossval_seed, classes.accuracy)},
-        {"  protocol, server port and TTL alone", offsetof(struct crossval_seed, classes.baseline_accuracy)},
-        {"  majority", offsetof(struct crossval_seed, classes.majority_accuracy)},
-        {"macro-F1 of all labels", offsetof(struct crossval_seed, all.macro_f1)},
+        {"macro-F1 of all labels, folds pooled", offsetof(struct crossval_seed, all.macro_f1)},
         {"AUROC, classes against \"other\"", offsetof(struct crossval_seed, auroc)},
         {"\"other\" let through at 90 % of the classes", offsetof(struct crossval_seed, let_through)},
         {"calibration error", offsetof(struct crossval_seed, calibration_error_before)},

@@ -36,11 +36,11 @@ struct crossval_options {
     void *context;
 };
 
-/* One seed: its folds pooled, and the mean over the folds of macro-F1 for comparison. */
+/* One seed. */
 struct crossval_seed {
     uint64_t seed;
-    struct evaluation_view classes, all;
-    double fold_macro_f1; /* mean over the folds, view "classes" */
+    struct evaluation_view folds;        /* view "classes", mean over the folds: what is usually quoted */
+    struct evaluation_view classes, all; /* of the folds pooled, each flow once */
     double auroc, let_through;
     double calibration_error_before, calibration_error; /* temperature fitted to the other folds */
     double temperature;

@@ -1,7 +1,7 @@
 /* learn.h - the whole way from labelled archives to a model that knows how good it is: what `--train`,
  * `--evaluate` and retraining call.
  *
- *     load the archives -> hold out captures -> train, best epoch by hold-out loss
+ *     load the archives -> hold out captures -> train, the best epoch on the hold-out stays
  *       -> temperature and thresholds -> judge on the hold-out -> write it all into model->training
  *
  * Temperature and thresholds are fitted to the hold-out where it is large (LEARN_CALIBRATE_FLOWS flows, and

@@ -26,7 +26,7 @@ struct train_recipe {
                               plateau_patience epochs */
     unsigned plateau_patience;
     double plateau_minimum; /* lowest rate */
-    unsigned patience;      /* stop when the hold-out loss has not fallen for so many epochs; 0: never */
+    unsigned patience;      /* end when none of so many epochs was worth keeping (train.h); 0: never */
 };
 
 /* The recipe of that name; the one of flowtree for trees that have none of their own. */

@@ -48,7 +48,7 @@ struct training {
     float *logits;                 /* (batch_size, n_labels) */
     float *held_out_logits;        /* (held_out.n, n_labels) */
     float *best;                   /* (n_weights) */
-    double best_loss;
+    double best_macro_f1;
 };
 
 static bool stopped(const struct training *training)
@@ -338,16 +338,22 @@ static int run_epoch(struct training *training, struct train_epoch *epoch)
     return (r = judge(training, epoch)) < 0 ? r : 1;
 }
 
-/* Keep the weights of the engine if they are the best yet: without a hold-out the latest are. */
+/* Keep the weights of the engine if the epoch is within one standard error of the best: since the latest such
+ * epoch stays, the choice can be made epoch by epoch. Without a hold-out the latest of all stays. */
 static int keep_best(struct training *training, const struct train_epoch *epoch, struct train_result *result)
 {
+    double accuracy = epoch->held_out_accuracy;
     int r;
 
-    if (epoch->held_out_loss >= training->best_loss) /* never, if NAN */
-        return 0;
+    if (training->held_out.n > 0) {
+        double error = sqrt(accuracy * (1 - accuracy) / (double)training->held_out.n);
+
+        training->best_macro_f1 = fmax(training->best_macro_f1, epoch->held_out_macro_f1);
+        if (epoch->held_out_macro_f1 < training->best_macro_f1 - error)
+            return 0;
+    }
     if ((r = training->engine->ops->weights(training->engine, training->best, training->err)) < 0)
         return r;
-    training->best_loss = epoch->held_out_loss;
     result->best_epoch = epoch->epoch;
     return 0;
 }
@@ -393,8 +399,7 @@ int train_model(struct model *model, const struct dataset *dataset, const struct
                                 .model = model,
                                 .err = err,
                                 .random = {.state = random_mix(options->seed + 1)},
-                                .plateau_best = -INFINITY,
-                                .best_loss = INFINITY};
+                                .plateau_best = -INFINITY};
     int r = prepare(&training);
 
     if (r == 0)

@@ -34,14 +34,18 @@ struct train_options {
 };
 
 struct train_result {
-    unsigned best_epoch;        /* the one whose weights the model has; 0: stopped within the first */
+    unsigned best_epoch;        /* the one whose weights the model has; 0: none was complete */
     bool stopped;               /* by options.stop */
     size_t n_epochs;            /* complete ones */
     struct train_epoch *epochs; /* (n_epochs) owned */
 };
 
-/* Train a model in place: fits the normalisation constants, then the weights. The epoch with the lowest
- * hold-out loss stays: a loss is less of a lottery than a count on few captures.
+/* Train a model in place: fits the normalisation constants, then the weights.
+ *
+ * Kept is the latest epoch whose macro-F1 on the hold-out is within one standard error (of the accuracy
+ * there) of the best: on few captures the very best is a lottery, and the end of a schedule is where it was
+ * meant to lead. (The epoch of the lowest loss is the sixth of sixty on small sets, and far from the best at
+ * telling labels apart: overconfidence, which the temperature mends, weighs more in it.)
  *
  * model: fresh (model_new()) or trained. Flows of "other" are left out where the model has no such label.
  *
