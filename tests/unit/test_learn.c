@@ -12,8 +12,8 @@
 #include "tests/unit/unit.h"
 
 static const char *const labels[] = {"news", "video", "other"};
-static const char flowtree[] = UNIT_ROOT "/etc/trees/flowtree.json";
-static const char notebook[] = UNIT_ROOT "/etc/trees/notebook.json";
+static const char flowtree[] = SOURCE_ROOT "/etc/trees/flowtree.json";
+static const char notebook[] = SOURCE_ROOT "/etc/trees/notebook.json";
 
 static struct learn_options options_of(const char *tree)
 {
@@ -24,7 +24,6 @@ static struct learn_options options_of(const char *tree)
     options.holdout = 0.25;
     options.date = "2026-11-23T06:00:00Z";
     options.version = "1.2.3";
-    options.parent = "0123456789ab";
     return options;
 }
 
@@ -141,12 +140,16 @@ START_TEST(saved_and_loaded_it_says_the_same)
 {
     struct dataset *dataset = flows_even(labels, 3, 5, 6);
     struct learn_options options = options_of(flowtree);
-    struct learn_result result = learn(dataset, &options);
-    struct predictions before = predict(result.model, dataset), after;
+    struct learn_result earlier = learn(dataset, &options), result;
+    struct predictions before, after;
     char path[] = "/tmp/flowclassd-model-XXXXXX";
     struct error err = {0};
     struct model *loaded;
 
+    strcpy(earlier.model->id, "0123456789ab");
+    options.current = earlier.model;
+    result = learn(dataset, &options);
+    before = predict(result.model, dataset);
     ck_assert_int_ge(mkstemp(path), 0);
     ck_assert_msg(model_save(result.model, path, &err) == 0, "%s", err.text);
     ck_assert_msg(model_load(&loaded, path, &err) == 0, "%s", err.text);
@@ -160,6 +163,7 @@ START_TEST(saved_and_loaded_it_says_the_same)
     predictions_deinit(&before);
     predictions_deinit(&after);
     model_free(loaded);
+    learn_result_deinit(&earlier);
     learn_result_deinit(&result);
     dataset_free(dataset);
 }

@@ -61,8 +61,8 @@ static struct train_result train(struct model *model, const struct dataset *data
 
 START_TEST(sixty_four_records_are_learnt_by_heart)
 {
-    static const char *const trees[] = {UNIT_ROOT "/etc/trees/flowtree.json",
-                                        UNIT_ROOT "/etc/trees/flowtree-portable.json"};
+    static const char *const trees[] = {SOURCE_ROOT "/etc/trees/flowtree.json",
+                                        SOURCE_ROOT "/etc/trees/flowtree-portable.json"};
 
     for (size_t t = 0; t < sizeof(trees) / sizeof(trees[0]); t++) {
         struct dataset *dataset = flows_even(labels, 2, 8, 4);
