@@ -29,6 +29,8 @@ struct archive_rotate {
     uint64_t in_files; /* of the files before the active one */
     uint64_t octets;
     uint64_t lost; /* without what the writer refused */
+    struct error
+        trouble; /* of a change of files during archive_rotate_put(), for the next tick; code 0: none */
 };
 
 /* Take the steps between two files, until one is open. */
@@ -38,12 +40,14 @@ static int advance(struct archive_rotate *rotate, int64_t now, struct error *err
 
     if (rotate->state == STATE_FINISH) {
         rc = rotation_finish(rotate->rotation, err);
-        if (rc != 0)
+        if (rc != 0 && rc != -ENOENT) /* if somebody has taken the file away, there is nothing to wait for */
             return rc;
         rotate->state = STATE_ENFORCE;
     }
     if (rotate->state == STATE_ENFORCE) {
-        rc = rotation_enforce(rotate->rotation, err);
+        int rc_enforce = rotation_enforce(rotate->rotation, rc == 0 ? err : NULL);
+
+        rc = rc != 0 ? rc : rc_enforce;
         rotate->state = STATE_BEGIN;
     }
     if (rotate->state == STATE_BEGIN) {
@@ -131,16 +135,32 @@ static bool is_due(const struct archive_rotate *rotate, int64_t now)
            rotation_is_due(rotate->rotation, now, archive_writer_stats(rotate->writer)->octets);
 }
 
+/* Return: the code of trouble that is to be reported, 0: none. */
+static int take_trouble(struct archive_rotate *rotate, struct error *err)
+{
+    int rc = rotate->trouble.code;
+
+    if (rc != 0 && err != NULL)
+        *err = rotate->trouble;
+    rotate->trouble.code = 0;
+    return rc;
+}
+
 int archive_rotate_tick(struct archive_rotate *rotate, int64_t now, struct error *err)
 {
-    int rc = 0;
+    int rc;
 
-    if (is_due(rotate, now))
+    if (is_due(rotate, now)) {
+        rotate->trouble.code = 0; /* if it lasts, it comes again */
         return archive_rotate_now(rotate, now, err);
+    }
+    rc = take_trouble(rotate, err);
     if (now - rotate->flushed >= rotate->flush_interval) {
-        rc = archive_writer_flush(rotate->writer, err);
-        if (rc == 0)
+        int rc_flush = archive_writer_flush(rotate->writer, rc == 0 ? err : NULL);
+
+        if (rc_flush == 0)
             rotate->flushed = now;
+        rc = rc != 0 ? rc : rc_flush;
     }
     return rc;
 }
@@ -148,14 +168,12 @@ int archive_rotate_tick(struct archive_rotate *rotate, int64_t now, struct error
 int archive_rotate_put(struct archive_rotate *rotate, const struct record *record, int64_t now,
                        struct error *err)
 {
-    int rc = 0;
-
     if (is_due(rotate, now))
-        rc = archive_rotate_now(rotate, now, err);
+        (void)archive_rotate_now(rotate, now, &rotate->trouble);
     if (rotate->state == STATE_WRITE)
         return archive_writer_put(rotate->writer, record, err);
     rotate->lost++;
-    return rc;
+    return take_trouble(rotate, err);
 }
 
 void archive_rotate_stats(const struct archive_rotate *rotate, struct archive_rotate_stats *stats)

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 enum {
     MICROSECONDS = 1000000,
+    PATH_OCTETS = 4096,
     STAMP_LENGTH = sizeof "20261123T050133Z" - 1,
     QUOTA_SHARE = 4, /* one file takes at most this part of the quota */
 };
@@ -27,8 +27,6 @@ enum {
 struct rotation {
     struct rotation_options options;
     struct rotation_stats stats;
-    int directory;     /* descriptor */
-    char *active_name; /* in the directory */
     char *active_path;
     int64_t begun;      /* of the active file */
     int64_t last_stamp; /* seconds */
@@ -39,12 +37,12 @@ struct finished {
     uint64_t octets; /* of all finished files */
     uint64_t n;      /* of them */
     uint64_t oldest_octets;
-    char oldest[NAME_MAX + 1];
+    char oldest[PATH_OCTETS];
 };
 
-static int failed(const struct rotation *rotation, const char *name, int code, struct error *err)
+static int failed(const char *path, int code, struct error *err)
 {
-    return error_set(err, -code, "%s/%s: %s", rotation->options.directory, name, strerror(code));
+    return error_set(err, -code, "%s: %s", path, strerror(code));
 }
 
 /* NAME-STAMP<end> */
@@ -61,37 +59,46 @@ static bool is_finished_name(const struct rotation *rotation, const char *name)
            stamp[15] == 'Z';
 }
 
-static void add_finished(struct finished *finished, const char *name, uint64_t octets)
+static void add_finished(const struct rotation *rotation, struct finished *finished, const char *name,
+                         uint64_t octets)
 {
+    char path[PATH_OCTETS];
+
+    (void)snprintf(path, sizeof path, "%s/%s", rotation->options.directory, name);
     finished->octets += octets;
-    if (finished->n++ > 0 && strcmp(name, finished->oldest) > 0)
+    if (finished->n++ > 0 && strcmp(path, finished->oldest) > 0)
         return;
-    (void)snprintf(finished->oldest, sizeof finished->oldest, "%s", name);
+    memcpy(finished->oldest, path, sizeof path);
     finished->oldest_octets = octets;
 }
 
 static int find_finished(const struct rotation *rotation, struct finished *finished, struct error *err)
 {
-    int fd = openat(rotation->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *stream = opendir(rotation->options.directory);
 
-    if (stream == NULL) {
-        int code = errno;
-
-        if (fd >= 0)
-            (void)close(fd);
-        return failed(rotation, "", code, err);
-    }
+    if (stream == NULL)
+        return failed(rotation->options.directory, errno, err);
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
         struct stat status;
 
         if (is_finished_name(rotation, entry->d_name) &&
-            fstatat(rotation->directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            fstatat(dirfd(stream), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(status.st_mode))
-            add_finished(finished, entry->d_name, (uint64_t)status.st_size);
+            add_finished(rotation, finished, entry->d_name, (uint64_t)status.st_size);
     }
     (void)closedir(stream);
     return 0;
+}
+
+/* Make the names in the folder durable. */
+static int sync_directory(const struct rotation *rotation, struct error *err)
+{
+    int fd = open(rotation->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = fd < 0 || (fsync(fd) != 0 && errno != EINVAL) ? errno : 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return code == 0 ? 0 : failed(rotation->options.directory, code, err);
 }
 
 /* One look for each file removed: mostly there is one to remove, and no list is kept that could be out of
@@ -99,52 +106,52 @@ static int find_finished(const struct rotation *rotation, struct finished *finis
 int rotation_enforce(struct rotation *rotation, struct error *err)
 {
     const struct rotation_options *options = &rotation->options;
+    int rc = sync_directory(rotation, err);
 
-    if (fsync(rotation->directory) != 0 && errno != EINVAL)
-        return failed(rotation, "", errno, err);
-    while (options->quota > 0) {
+    while (rc == 0 && options->quota > 0) {
         struct finished finished = {0};
-        int rc = find_finished(rotation, &finished, err);
 
+        rc = find_finished(rotation, &finished, err);
         if (rc != 0 || finished.octets <= options->quota - options->size)
-            return rc;
-        if (unlinkat(rotation->directory, finished.oldest, 0) == 0) {
+            break;
+        if (unlink(finished.oldest) == 0) {
             rotation->stats.removed++;
             rotation->stats.removed_octets += finished.oldest_octets;
         } else if (errno != ENOENT) {
-            return failed(rotation, finished.oldest, errno, err);
+            rc = failed(finished.oldest, errno, err);
         }
     }
-    return 0;
+    return rc;
 }
 
-/* Return: false if the time cannot be said or the name is too long. */
-static bool finished_name(const struct rotation *rotation, int64_t seconds, char name[NAME_MAX + 1])
+/* Return: false if the time cannot be said or the path is too long. */
+static bool finished_path(const struct rotation *rotation, int64_t seconds, char path[PATH_OCTETS])
 {
+    const struct rotation_options *options = &rotation->options;
     char stamp[STAMP_LENGTH + 1];
     time_t when = (time_t)seconds;
     struct tm utc;
 
     return gmtime_r(&when, &utc) != NULL &&
            strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) == STAMP_LENGTH &&
-           snprintf(name, NAME_MAX + 1, "%s-%s%s", rotation->options.name, stamp, rotation->options.end) <=
-               NAME_MAX;
+           snprintf(path, PATH_OCTETS, "%s/%s-%s%s", options->directory, options->name, stamp, options->end) <
+               PATH_OCTETS;
 }
 
 /* Rename the active file to the first stamp from `seconds` on that is free. */
 static int rename_active(struct rotation *rotation, int64_t seconds, struct error *err)
 {
-    char name[NAME_MAX + 1];
+    char path[PATH_OCTETS];
     struct stat status;
 
     if (seconds <= rotation->last_stamp)
         seconds = rotation->last_stamp + 1;
     do {
-        if (!finished_name(rotation, seconds++, name))
-            return failed(rotation, rotation->active_name, EINVAL, err);
-    } while (fstatat(rotation->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
-    if (renameat(rotation->directory, rotation->active_name, rotation->directory, name) != 0)
-        return failed(rotation, rotation->active_name, errno, err);
+        if (!finished_path(rotation, seconds++, path))
+            return failed(rotation->active_path, EINVAL, err);
+    } while (lstat(path, &status) == 0);
+    if (rename(rotation->active_path, path) != 0)
+        return failed(rotation->active_path, errno, err);
     rotation->last_stamp = seconds - 1;
     rotation->stats.finished++;
     return 0;
@@ -160,29 +167,25 @@ static int take_over(struct rotation *rotation, struct error *err)
 {
     struct stat status;
 
-    if (fstatat(rotation->directory, rotation->active_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : failed(rotation, rotation->active_name, errno, err);
+    if (lstat(rotation->active_path, &status) != 0)
+        return errno == ENOENT ? 0 : failed(rotation->active_path, errno, err);
     if (rotation->options.resume)
         return 0;
     if (status.st_size > 0)
         return rename_active(rotation, status.st_mtime, err);
-    if (unlinkat(rotation->directory, rotation->active_name, 0) != 0)
-        return failed(rotation, rotation->active_name, errno, err);
-    return 0;
+    return unlink(rotation->active_path) == 0 ? 0 : failed(rotation->active_path, errno, err);
 }
 
-static int open_directory(struct rotation *rotation, struct error *err)
+static int make_directory(const struct rotation *rotation, struct error *err)
 {
     const char *path = rotation->options.directory;
+    struct stat status;
 
-    if (mkdir(path, 0777) == 0 || errno == EEXIST)
-        rotation->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rotation->directory < 0) {
-        int code = errno;
-
-        return error_set(err, -code, "%s: %s", path, strerror(code));
-    }
-    return 0;
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return failed(path, errno, err);
+    if (stat(path, &status) != 0)
+        return failed(path, errno, err);
+    return S_ISDIR(status.st_mode) ? 0 : failed(path, ENOTDIR, err);
 }
 
 static int copy_options(struct rotation *rotation, const struct rotation_options *options)
@@ -194,15 +197,13 @@ static int copy_options(struct rotation *rotation, const struct rotation_options
     own->name = strdup(options->name);
     own->active_end = strdup(options->active_end);
     own->end = strdup(options->end);
-    if (asprintf(&rotation->active_name, "%s%s", options->name, options->active_end) < 0)
-        rotation->active_name = NULL;
     if (asprintf(&rotation->active_path, "%s/%s%s", options->directory, options->name, options->active_end) <
         0)
         rotation->active_path = NULL;
     if (own->quota > 0 && (own->size == 0 || own->size > own->quota / QUOTA_SHARE))
         own->size = own->quota / QUOTA_SHARE;
     return own->directory != NULL && own->name != NULL && own->active_end != NULL && own->end != NULL &&
-                   rotation->active_name != NULL && rotation->active_path != NULL
+                   rotation->active_path != NULL
                ? 0
                : -ENOMEM;
 }
@@ -215,13 +216,12 @@ int rotation_open(struct rotation **rotationp, const struct rotation_options *op
 
     if (rotation == NULL)
         return error_set(err, -ENOMEM, "%s: no memory", options->directory);
-    rotation->directory = -1;
     rotation->begun = now;
     rc = copy_options(rotation, options);
     if (rc != 0)
         (void)error_set(err, rc, "%s: no memory", options->directory);
     if (rc == 0)
-        rc = open_directory(rotation, err);
+        rc = make_directory(rotation, err);
     if (rc == 0)
         rc = take_over(rotation, err);
     if (rc == 0)
@@ -238,13 +238,10 @@ void rotation_close(struct rotation *rotation)
 {
     if (rotation == NULL)
         return;
-    if (rotation->directory >= 0)
-        (void)close(rotation->directory);
     free((char *)rotation->options.directory);
     free((char *)rotation->options.name);
     free((char *)rotation->options.active_end);
     free((char *)rotation->options.end);
-    free(rotation->active_name);
     free(rotation->active_path);
     free(rotation);
 }

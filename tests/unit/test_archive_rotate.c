@@ -300,6 +300,54 @@ START_TEST(an_archive_without_records_leaves_no_file)
 }
 END_TEST
 
+START_TEST(an_active_file_that_is_gone_is_told_and_replaced)
+{
+    struct records_random random = {10};
+    struct archive_rotate *rotate;
+    struct archive_rotate_stats stats;
+    struct record record;
+
+    files_setup();
+    rotate = open_archive(0, 10 * SECOND, 400 * 1000);
+    records_make(&random, &record);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN, &err), 0);
+    ck_assert_int_eq(unlink(files_path("flows.json.gz.part")), 0);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN + 10 * SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN + 11 * SECOND, &err), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "flows.json.gz.part: No such file or directory"));
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN + 12 * SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_close(rotate, &stats, &err), 0);
+    ck_assert_uint_eq(stats.lost, 0);
+    ck_assert_uint_eq(stats.files, 1);
+    ck_assert_uint_eq(read_all(true), 1);
+    files_teardown();
+}
+END_TEST
+
+START_TEST(a_folder_that_is_gone_costs_what_comes_meanwhile)
+{
+    struct records_random random = {12};
+    struct archive_rotate *rotate;
+    struct archive_rotate_stats stats;
+    struct record record;
+
+    files_setup();
+    rotate = open_archive(0, 10 * SECOND, 0);
+    records_make(&random, &record);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN, &err), 0);
+    ck_assert_int_eq(unlink(files_path("flows.json.gz.part")), 0);
+    ck_assert_int_eq(rmdir(files_directory), 0);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN + 10 * SECOND, &err), -ENOENT);
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN + 11 * SECOND, &err), -ENOENT);
+    ck_assert_int_eq(mkdir(files_directory, 0700), 0);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN + 12 * SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_close(rotate, &stats, &err), 0);
+    ck_assert_uint_eq(stats.lost, 1);
+    ck_assert_uint_eq(read_all(true), 1);
+    files_teardown();
+}
+END_TEST
+
 START_TEST(allocation_failures_cost_counted_records)
 {
     const struct archive_rotate_options options = options_of(0, 0, 1000 * 1000);
@@ -348,5 +396,7 @@ int main(void)
     return UNIT_RUN("archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
                     a_full_disk_costs_what_comes_meanwhile, a_disk_that_stays_full_leaves_whole_lines,
                     a_killed_writer_leaves_what_was_flushed, an_archive_without_records_leaves_no_file,
+                    an_active_file_that_is_gone_is_told_and_replaced,
+                    a_folder_that_is_gone_costs_what_comes_meanwhile,
                     allocation_failures_cost_counted_records);
 }
