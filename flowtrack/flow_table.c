@@ -158,11 +158,17 @@ static uint32_t collect_due(struct flow_table *table)
     return list;
 }
 
+/* Whether some flow may be due. */
+static bool is_time(const struct flow_table *table)
+{
+    return table->clock > table->idle.bound || table->clock > table->active.bound;
+}
+
 void flow_table_expire(struct flow_table *table)
 {
     uint32_t number;
 
-    if (table->clock <= table->idle.bound && table->clock <= table->active.bound)
+    if (!is_time(table))
         return;
     number = wheel_sort(&table->idle, collect_due(table), ends_before, table);
     while (number != WHEEL_NONE) {
@@ -172,6 +178,13 @@ void flow_table_expire(struct flow_table *table)
         end_flow(table, number, due_reason(table, number));
         number = next;
     }
+}
+
+/* End what is due before something else ends a flow. Under the joy rules only batches may. */
+static void end_due_now(struct flow_table *table)
+{
+    if (!table->flow.rules->expire_in_batches)
+        flow_table_expire(table);
 }
 
 void flow_table_advance(struct flow_table *table, int64_t now)
@@ -237,6 +250,13 @@ void flow_table_finish(struct flow_table *table)
     flow_table_count_memory(table);
 }
 
+/* A flow that is due, but has not been collected yet, must not take the packet. All that is due then ends, so
+ * that the order of ends is that of due times, however packets are grouped. */
+static bool is_over(struct flow_table *table, uint32_t number)
+{
+    return is_time(table) && !table->flow.rules->expire_in_batches && due(table, number) < table->clock;
+}
+
 /* End the flow idle longest, but not the one whose packet is being added. */
 static bool evict(struct flow_table *table)
 {
@@ -249,7 +269,7 @@ static bool evict(struct flow_table *table)
     }
     if (number == WHEEL_NONE)
         return false;
-    end_flow(table, number, RECORD_REASON_RESOURCES);
+    end_flow(table, number, is_over(table, number) ? due_reason(table, number) : RECORD_REASON_RESOURCES);
     return true;
 }
 
@@ -258,14 +278,27 @@ static bool on_slab_full(void *context)
     return evict(context);
 }
 
+/* Whether a new flow needs the place of another. */
+static bool lacks_number(const struct flow_table *table)
+{
+    if (table->free != 0)
+        return false;
+    return table->n_touched == table->max_flows ||
+           (table->n_touched % COMMIT_STEP == 0 &&
+            memory(table) + (uint64_t)COMMIT_STEP * FLOW_OCTETS > table->max_memory);
+}
+
+static bool is_full(const struct flow_table *table)
+{
+    return slab_room(&table->slab) < RESERVE_PAGES || lacks_number(table);
+}
+
 /* A number for a new flow, FLOW_INDEX_NONE if there is no memory for one. */
 static uint32_t take_number(struct flow_table *table)
 {
     bool step = table->n_touched % COMMIT_STEP == 0;
 
-    if (table->free == 0 &&
-        (table->n_touched == table->max_flows ||
-         (step && memory(table) + (uint64_t)COMMIT_STEP * FLOW_OCTETS > table->max_memory)))
+    if (lacks_number(table))
         (void)evict(table);
     if (table->free != 0) {
         uint32_t number = table->free - 1;
@@ -297,6 +330,8 @@ static uint32_t make_flow(struct flow_table *table, const struct flow_key *key, 
     struct tracker_stats *stats = table->flow.stats;
     uint32_t number;
 
+    if (is_full(table))
+        end_due_now(table);
     /* One more than is made, so that the reserve fills up again. */
     for (int i = 0; i < 2 && slab_room(&table->slab) < RESERVE_PAGES; i++)
         (void)evict(table);
@@ -327,12 +362,10 @@ static uint32_t find(const struct flow_table *table, const struct flow_key *key,
 
 void flow_table_clock(struct flow_table *table, int64_t time)
 {
-    if (table->flow.rules->expire_in_batches) {
-        if (time > table->clock)
-            table->clock = time;
-    } else if (time > table->clock) {
-        flow_table_advance(table, time);
-    } else if (table->clock - time > table->flow.idle_timeout) {
+    if (time > table->clock) {
+        table->clock = time;
+    } else if (!table->flow.rules->expire_in_batches && table->clock - time > table->flow.idle_timeout) {
+        flow_table_expire(table);
         end_all(table);
         set_clock(table, time);
     }
@@ -357,7 +390,11 @@ bool flow_table_add(struct flow_table *table, const struct packet *packet, uint6
     bool earlier;
 
     number = find(table, &packet->key, hash);
-    if (number != FLOW_INDEX_NONE && begins_anew(&table->flows[number], packet)) {
+    if (number != FLOW_INDEX_NONE && is_over(table, number)) {
+        flow_table_expire(table);
+        number = FLOW_INDEX_NONE;
+    } else if (number != FLOW_INDEX_NONE && begins_anew(&table->flows[number], packet)) {
+        end_due_now(table);
         end_flow(table, number, RECORD_REASON_END);
         number = FLOW_INDEX_NONE;
     }
@@ -372,9 +409,13 @@ bool flow_table_add(struct flow_table *table, const struct packet *packet, uint6
     table->current = number;
     table->current_is_out = is_new;
     earlier = flow_add(&table->flow, &table->flows[number], side, packet);
-    if (earlier || table->current_is_out)
-        schedule(table, number);
     table->current = FLOW_INDEX_NONE;
+    if (earlier || table->current_is_out) {
+        schedule(table, number);
+        if (is_over(table,
+                    number)) /* a late packet: waiting for the next look would change the order of ends */
+            flow_table_expire(table);
+    }
     return true;
 }
 

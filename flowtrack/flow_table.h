@@ -118,7 +118,7 @@ void flow_table_clock(struct flow_table *table, int64_t time);
  */
 bool flow_table_add(struct flow_table *table, const struct packet *packet, uint64_t hash, unsigned side);
 
-/* Joy rules: end what is due by the clock; the end of a batch. */
+/* End what is due by the clock. Joy rules: at the end of a batch; else at any time. */
 void flow_table_expire(struct flow_table *table);
 
 /* Other rules: advance the clock without a packet and end what is due. An earlier time is ignored. */

@@ -126,6 +126,8 @@ void tracker_flush(struct tracker *tracker)
             flow_table_expire(&tracker->table);
     }
     tracker->n_group = 0;
+    if (!tracker->config.rules->expire_in_batches)
+        flow_table_expire(&tracker->table);
     flow_table_count_memory(&tracker->table);
 }
 

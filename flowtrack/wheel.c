@@ -238,22 +238,23 @@ static uint32_t cut_run(struct wheel *wheel, uint32_t list, wheel_before_fn *bef
 
 uint32_t wheel_sort(struct wheel *wheel, uint32_t list, wheel_before_fn *before, const void *context)
 {
-    uint32_t bins[32]; /* bin k holds a list merged of 2^k runs */
+    uint32_t bins[32]; /* bin k < n_bins holds a list merged of 2^k runs, or none */
+    unsigned n_bins = 0;
     uint32_t sorted = WHEEL_NONE;
 
-    memset(bins, 0xff, sizeof(bins));
     while (list != WHEEL_NONE) {
         uint32_t run = list;
         unsigned k = 0;
 
         list = cut_run(wheel, run, before, context);
-        for (; bins[k] != WHEEL_NONE; k++) {
+        for (; k < n_bins && bins[k] != WHEEL_NONE; k++) {
             run = merge(wheel, bins[k], run, before, context);
             bins[k] = WHEEL_NONE;
         }
         bins[k] = run;
+        n_bins += k == n_bins;
     }
-    for (unsigned k = 0; k < 32; k++)
+    for (unsigned k = 0; k < n_bins; k++)
         sorted = merge(wheel, bins[k], sorted, before, context);
     return sorted;
 }
