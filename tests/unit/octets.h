@@ -48,7 +48,8 @@ static inline void octets_fill(struct octets *octets, uint8_t value, size_t leng
 static inline void octets_put(struct octets *octets, const void *bytes, size_t length)
 {
     ck_assert_uint_le(octets->length + length, OCTETS_MAX);
-    memcpy(octets->bytes + octets->length, bytes, length);
+    if (length > 0)
+        memcpy(octets->bytes + octets->length, bytes, length);
     octets->length += length;
 }
 
