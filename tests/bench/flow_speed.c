@@ -3,8 +3,9 @@
  * usage: flow_speed [-n RUNS] CAPTURE...
  *
  * For each capture: CPU time (user and system) of a libpcap loop that does nothing, and of the whole path to
- * records that nobody keeps, under both rule sets, each in a process of its own; the least of RUNS (default 3)
- * counts. Memory is the growth of the process and what the table says itself, by the most flows open at once.
+ * records that nobody keeps, under both rule sets, each in a process of its own; the least of RUNS (default
+ * 3) counts. Memory is the growth of the process and what the table says itself, by the most flows open at
+ * once.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -151,7 +152,8 @@ static struct result best_of(int runs, run_fn *run, const char *path, const stru
     return best;
 }
 
-static void print_row(const char *path, const char *name, const struct result *result, const struct result *floor)
+static void print_row(const char *path, const char *name, const struct result *result,
+                      const struct result *floor)
 {
     const char *base = strrchr(path, '/');
 
@@ -196,8 +198,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: flow_speed [-n RUNS] CAPTURE...\n");
         return 64;
     }
-    printf("%-12s %-11s %9s %8s %8s %9s %9s %8s %8s\n", "capture", "rules", "CPU s", "x floor", "ns/pkt", "records",
-           "open", "B/flow", "RSS/flow");
+    printf("%-12s %-11s %9s %8s %8s %9s %9s %8s %8s\n", "capture", "rules", "CPU s", "x floor", "ns/pkt",
+           "records", "open", "B/flow", "RSS/flow");
     for (int i = optind; i < argc; i++)
         if (!measure(runs, argv[i]))
             status = EXIT_FAILURE;
