@@ -78,6 +78,17 @@ static int close_writer(struct archive_rotate *rotate, struct error *err)
     return rc != 0 ? rc : rc_close;
 }
 
+/* Return: the code of trouble that is to be reported, 0: none. */
+static int take_trouble(struct archive_rotate *rotate, struct error *err)
+{
+    int rc = rotate->trouble.code;
+
+    if (rc != 0 && err != NULL)
+        *err = rotate->trouble;
+    rotate->trouble.code = 0;
+    return rc;
+}
+
 int archive_rotate_open(struct archive_rotate **rotatep, const struct archive_rotate_options *options,
                         int64_t now, struct error *err)
 {
@@ -99,8 +110,13 @@ int archive_rotate_open(struct archive_rotate **rotatep, const struct archive_ro
     rotate->flush_interval = options->flush_interval;
     rotate->state = STATE_BEGIN;
     rc = rotation_open(&rotate->rotation, &rotation_options, now, err);
-    if (rc == 0)
-        rc = advance(rotate, now, err);
+    if (rc == 0) {
+        rc = advance(rotate, now, &rotate->trouble);
+        if (rc == -ENOSPC)
+            rc = 0;
+        if (rc != 0)
+            (void)take_trouble(rotate, err);
+    }
     if (rc != 0) {
         rotation_close(rotate->rotation);
         free(rotate);
@@ -133,17 +149,6 @@ static bool is_due(const struct archive_rotate *rotate, int64_t now)
 {
     return rotate->state != STATE_WRITE ||
            rotation_is_due(rotate->rotation, now, archive_writer_stats(rotate->writer)->octets);
-}
-
-/* Return: the code of trouble that is to be reported, 0: none. */
-static int take_trouble(struct archive_rotate *rotate, struct error *err)
-{
-    int rc = rotate->trouble.code;
-
-    if (rc != 0 && err != NULL)
-        *err = rotate->trouble;
-    rotate->trouble.code = 0;
-    return rc;
 }
 
 int archive_rotate_tick(struct archive_rotate *rotate, int64_t now, struct error *err)

@@ -34,11 +34,11 @@ struct archive_rotate_stats {
 
 struct archive_rotate;
 
-/* Prepare the folder and begin a file.
+/* Prepare the folder and begin a file. A full disk is no reason not to start: it may get room later.
  *
  * now: microseconds since 1970 UTC, here and below.
  *
- * Return: 0; as rotation_open() and archive_writer_open().
+ * Return: 0; as rotation_open() and archive_writer_open(), but for -ENOSPC, which the next tick tells.
  */
 int archive_rotate_open(struct archive_rotate **rotatep, const struct archive_rotate_options *options,
                         int64_t now, struct error *err);

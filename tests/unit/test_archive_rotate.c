@@ -228,6 +228,34 @@ START_TEST(a_disk_that_stays_full_leaves_whole_lines)
 }
 END_TEST
 
+START_TEST(a_full_disk_does_not_prevent_the_start)
+{
+    const struct archive_rotate_options options = options_of(0, 0, 0);
+    struct records_random random = {13};
+    struct archive_rotate *rotate;
+    struct archive_rotate_stats stats;
+    struct record record;
+    int rc, rc_put, rc_tick;
+
+    files_setup();
+    records_make(&random, &record);
+    limit_file_size(10);
+    rc = archive_rotate_open(&rotate, &options, BEGUN, &err);
+    rc_put = archive_rotate_put(rotate, &record, BEGUN, &err);
+    rc_tick = archive_rotate_tick(rotate, BEGUN, &err);
+    limit_file_size(RLIM_INFINITY);
+    ck_assert_int_eq(rc, 0);
+    ck_assert_int_eq(rc_put, -ENOSPC);
+    ck_assert_int_eq(rc_tick, -ENOSPC);
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN + SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN + SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_close(rotate, &stats, &err), 0);
+    ck_assert_uint_eq(stats.lost, 1);
+    ck_assert_uint_eq(read_all(true), 1);
+    files_teardown();
+}
+END_TEST
+
 /* Write without end, and tell through the pipe how many records a flush has made safe. */
 static void write_until_killed(int pipe_end)
 {
@@ -393,10 +421,10 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
-                    a_full_disk_costs_what_comes_meanwhile, a_disk_that_stays_full_leaves_whole_lines,
-                    a_killed_writer_leaves_what_was_flushed, an_archive_without_records_leaves_no_file,
-                    an_active_file_that_is_gone_is_told_and_replaced,
-                    a_folder_that_is_gone_costs_what_comes_meanwhile,
-                    allocation_failures_cost_counted_records);
+    return UNIT_RUN(
+        "archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
+        a_full_disk_costs_what_comes_meanwhile, a_full_disk_does_not_prevent_the_start,
+        a_disk_that_stays_full_leaves_whole_lines, a_killed_writer_leaves_what_was_flushed,
+        an_archive_without_records_leaves_no_file, an_active_file_that_is_gone_is_told_and_replaced,
+        a_folder_that_is_gone_costs_what_comes_meanwhile, allocation_failures_cost_counted_records);
 }
