@@ -67,9 +67,9 @@ static bool decode_tcp(const struct rules *rules, struct packet *packet, struct 
 
     packet->tcp_seq = bytes_be32_at(&bytes, 4);
     packet->tcp_flags = bytes_u8_at(&bytes, 13);
-    packet->tcp_window = bytes_be16_at(&bytes, 14);
     if (header < TCP_HEADER || (int32_t)header > length || (bytes.failed && !rules->headers_unchecked))
         return false;
+    packet->tcp_window = bytes_be16_at(&bytes, 14);
     set_ports(packet, &bytes);
     if (packet->tcp_flags & TCP_SYN)
         copy_tcp_options(packet, &bytes, header);
@@ -199,13 +199,12 @@ static void look_through(struct decoder *decoder, struct packet *packet, struct 
                          struct ip_payload *payload)
 {
     while (!payload->fragment) {
-        uint16_t port = packet->key.protocol == IPPROTO_UDP ? packet->key.destination_port : 0;
         struct ip_payload inner_payload;
         struct packet inner;
         enum tunnel_result result;
 
         limit(layer, payload->length);
-        result = tunnel_enter(layer, packet->key.protocol, port);
+        result = tunnel_enter(layer, packet->key.protocol, packet->key.destination_port);
         if (result == TUNNEL_NONE)
             return;
         if (result == TUNNEL_DEEP || !tunnel_skip_tags(layer)) {
@@ -218,20 +217,6 @@ static void look_through(struct decoder *decoder, struct packet *packet, struct 
         }
         *packet = inner;
         *payload = inner_payload;
-    }
-}
-
-static bool may_be_tunnel(const struct packet *packet)
-{
-    enum { PORT_GTP_U = 2152, PORT_VXLAN = 4789 };
-
-    switch (packet->key.protocol) {
-    case IPPROTO_TCP:
-        return false;
-    case IPPROTO_UDP:
-        return packet->key.destination_port == PORT_VXLAN || packet->key.destination_port == PORT_GTP_U;
-    default:
-        return true;
     }
 }
 
@@ -307,7 +292,8 @@ enum packet_result packet_decode(struct decoder *decoder, struct packet *packet,
         ++*wrong;
         return wrong == &decoder->stats->ignored.filtered ? PACKET_FILTERED : PACKET_IGNORED;
     }
-    if (decoder->rules.look_through && __builtin_expect(may_be_tunnel(packet), 0))
+    if (decoder->rules.look_through &&
+        __builtin_expect(tunnel_is_possible(packet->key.protocol, packet->key.destination_port), 0))
         look_through(decoder, packet, &layer, &payload);
     packet->time = time;
     if (wire > captured) {

@@ -1,7 +1,5 @@
 #include "flowtrack/tunnel.h"
 
-#include <netinet/in.h>
-
 #include "flowtrack/link.h"
 
 /* ---- tags ---- */
@@ -166,12 +164,17 @@ static bool enter_gtp(struct layer *layer)
 
 static bool enter_udp(struct layer *layer, uint16_t port)
 {
-    enum { UDP_HEADER = 8, PORT_GTP_U = 2152, PORT_VXLAN = 4789 };
+    enum { UDP_HEADER = 8 };
 
-    if (port != PORT_VXLAN && port != PORT_GTP_U)
-        return false;
     layer_pass(layer, UDP_HEADER, LAYER_OTHER);
-    return port == PORT_VXLAN ? enter_vxlan(layer) : enter_gtp(layer);
+    switch (port) {
+    case TUNNEL_PORT_VXLAN:
+        return enter_vxlan(layer);
+    case TUNNEL_PORT_GTP_U:
+        return enter_gtp(layer);
+    default:
+        return false;
+    }
 }
 
 enum tunnel_result tunnel_enter(struct layer *layer, uint8_t protocol, uint16_t port)

@@ -5,10 +5,13 @@
 #ifndef FLOWTRACK_TUNNEL_H
 #define FLOWTRACK_TUNNEL_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "flowtrack/layer.h"
+
+enum tunnel_port { TUNNEL_PORT_GTP_U = 2152, TUNNEL_PORT_VXLAN = 4789 };
 
 /* Take a layer past VLAN tags, MPLS labels, PPPoE, PPP, LLC and Ethernet headers, up to an IP packet or
  * something else. Octets of them that were not captured are an error of the layer's cursor.
@@ -16,6 +19,21 @@
  * Return: false if there are more of them than are looked through.
  */
 bool tunnel_skip_tags(struct layer *layer);
+
+/* Whether it is worth a try to enter a tunnel: for nearly all packets it is not. */
+static inline bool tunnel_is_possible(uint8_t protocol, uint16_t port)
+{
+    switch (protocol) {
+    case IPPROTO_UDP:
+        return port == TUNNEL_PORT_VXLAN || port == TUNNEL_PORT_GTP_U;
+    case IPPROTO_IPIP:
+    case IPPROTO_IPV6:
+    case IPPROTO_GRE:
+        return true;
+    default:
+        return false;
+    }
+}
 
 enum tunnel_result {
     TUNNEL_NONE,    /* no tunnel known here */

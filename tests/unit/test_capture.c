@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/unit/allocations.h"
 #include "tests/unit/octets.h"
 #include "tests/unit/unit.h"
 
@@ -561,10 +562,39 @@ START_TEST(interfaces_that_cannot_be_opened_say_why)
 }
 END_TEST
 
+START_TEST(allocation_failures_are_reported)
+{
+    static struct octets file;
+    struct capture *capture = NULL;
+    struct error err = {0};
+    unsigned long n;
+    const char *path;
+    int result;
+
+    file.length = 0;
+    ng_plain(&file);
+    path = write_file(&file);
+    for (n = 0;; n++) {
+        allocations_fail_at(n);
+        result = capture_open_file(&capture, path, &err);
+        (void)allocations_fail_none();
+        if (result == 0)
+            break;
+        ck_assert_int_eq(result, -ENOMEM);
+        ck_assert_ptr_null(capture);
+    }
+    ck_assert_uint_gt(n, 0);
+    ck_assert_str_eq(read_all(capture), "7.999999/61/61");
+    capture_close(capture);
+    unlink(path);
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("capture", files_are_read_as_far_as_they_go, damaged_interface_options_do_no_harm,
                     damaged_options_of_the_first_interface_refuse_the_file,
                     inputs_that_are_no_captures_say_why, standard_input_is_read_through_a_pipe,
-                    filters_choose_packets, interfaces_that_cannot_be_opened_say_why);
+                    filters_choose_packets, interfaces_that_cannot_be_opened_say_why,
+                    allocation_failures_are_reported);
 }

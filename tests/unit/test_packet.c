@@ -1,8 +1,10 @@
 /* Ethernet frames, tags and transport headers under both rule sets. */
 #include "flowtrack/packet.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 
+#include "tests/unit/allocations.h"
 #include "tests/unit/frames.h"
 #include "tests/unit/unit.h"
 
@@ -281,8 +283,24 @@ START_TEST(sizes_do_not_come_from_what_was_captured)
 }
 END_TEST
 
+START_TEST(allocation_failures_are_reported)
+{
+    struct tracker_stats stats = {0};
+    struct decoder *decoder = NULL;
+    unsigned long n;
+
+    for (n = 0; allocations_fail_at(n), decoder_new(&decoder, &rules_flowclassd, &stats) != 0; n++)
+        ck_assert_ptr_null(decoder);
+    (void)allocations_fail_none();
+    ck_assert_uint_eq(n, 2);
+    decoder_free(decoder);
+    decoder_free(NULL);
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("packet", frames_under_both_rule_sets, fields_of_a_segment,
-                    families_share_keys_under_joy_only, sizes_do_not_come_from_what_was_captured);
+                    families_share_keys_under_joy_only, sizes_do_not_come_from_what_was_captured,
+                    allocation_failures_are_reported);
 }
