@@ -106,7 +106,7 @@ static int activate(struct capture *capture, struct error *err)
  * had too. */
 static int join_fanout(struct capture *capture, int group, struct error *err)
 {
-    int argument = group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+    uint32_t argument = (uint32_t)group | (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
     struct timespec now;
 
     if (group > UINT16_MAX)
