@@ -21,26 +21,40 @@
 
 enum { FLOWS = 4096, SERVING_BATCH = 1024, TRAINING_BATCH = 128, ROUNDS = 9 };
 
-/* Packets, ids out and ids in that a flow lists: every twentieth of 870 flows of labelled captures. */
-static const uint8_t real_lengths[3][20] = {
+/* Packets, ids out and ids in that a flow lists: every twentieth of the sorted lengths. */
+struct lengths {
+    uint8_t packets[20], ids_out[20], ids_in[20];
+};
+
+/* 8,513 flows of test captures of all kinds of traffic, scans and lookups included. */
+static const struct lengths mixed_lengths = {
+    {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6, 9, 15},
+    {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 5, 7, 11},
+    {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 5, 9},
+};
+
+/* 870 flows of news, social media and video, labelled; those too short to label left out. */
+static const struct lengths labelled_lengths = {
     {0, 2, 2, 3, 4, 5, 6, 8, 9, 11, 13, 16, 19, 25, 32, 46, 54, 77, 100, 100},
     {0, 0, 0, 2, 3, 4, 4, 5, 6, 7, 8, 9, 11, 13, 17, 25, 42, 50, 50, 50},
     {0, 0, 0, 2, 3, 3, 4, 5, 7, 8, 10, 12, 15, 21, 29, 42, 50, 50, 50, 50},
 };
 
-static const uint8_t no_lengths[3][20];
-
-/* What is measured. packets, ids: of every flow; 0: real_lengths. */
+/* What is measured. lengths: NULL: every flow has as many as said. */
 struct work {
     const char *name, *tree;
+    const struct lengths *lengths;
     uint8_t packets, ids;
     bool training;
 };
 
 static const struct work works[] = {
-    {"notebook 100/50/50", "notebook", 100, 50, false}, {"flowtree 32 packets", "flowtree", 32, 16, false},
-    {"flowtree real lengths", "flowtree", 0, 0, false}, {"notebook step of 128", "notebook", 100, 50, true},
-    {"flowtree step of 128", "flowtree", 0, 0, true},
+    {"notebook 100/50/50", "notebook", NULL, 100, 50, false},
+    {"flowtree 32 packets", "flowtree", NULL, 32, 16, false},
+    {"flowtree mixed flows", "flowtree", &mixed_lengths, 0, 0, false},
+    {"flowtree labelled flows", "flowtree", &labelled_lengths, 0, 0, false},
+    {"notebook step of 128", "notebook", NULL, 100, 50, true},
+    {"flowtree step of 128", "flowtree", &labelled_lengths, 0, 0, true},
 };
 
 static _Noreturn void fail(const char *what)
@@ -57,21 +71,25 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Ids as hosts number them: one after the other, all zero, or at random; in the shares of real traffic. */
 static void fill_ids(struct random *random, uint16_t *ids, struct record_side *side, uint8_t n)
 {
+    uint64_t kind = random_below(random, 10);
+
     side->present = side->has_ip = true;
     side->ttl = (uint8_t)random_below(random, 256);
     side->n_ids = n;
     side->packets = n;
     side->bytes = random_below(random, 1 << 20);
     for (uint8_t i = 0; i < n; i++)
-        ids[i] = (uint16_t)random_below(random, 65536);
+        ids[i] = kind < 4   ? (uint16_t)(side->bytes + i)
+                 : kind < 5 ? 0
+                            : (uint16_t)random_below(random, 65536);
 }
 
 static struct record *make_records(const struct work *work)
 {
     struct record *records = calloc(FLOWS, sizeof *records);
-    const uint8_t(*lengths)[20] = work->packets == 0 ? real_lengths : no_lengths;
     struct random random = {1};
 
     if (records == NULL)
@@ -80,9 +98,10 @@ static struct record *make_records(const struct work *work)
         struct record *r = &records[i];
         size_t step = (size_t)random_below(&random, 20);
 
-        r->n_packets = work->packets + lengths[0][step];
-        fill_ids(&random, r->ids_out, &r->out, work->ids + lengths[1][step]);
-        fill_ids(&random, r->ids_in, &r->in, work->ids + lengths[2][step]);
+        r->n_packets = work->lengths == NULL ? work->packets : work->lengths->packets[step];
+        fill_ids(&random, r->ids_out, &r->out,
+                 work->lengths == NULL ? work->ids : work->lengths->ids_out[step]);
+        fill_ids(&random, r->ids_in, &r->in, work->lengths == NULL ? work->ids : work->lengths->ids_in[step]);
         r->protocol = 6;
         r->time_end = (int64_t)random_below(&random, 30000000);
         for (uint8_t p = 0; p < r->n_packets; p++)
@@ -228,9 +247,9 @@ static void print_row(const struct work *work, const struct kernels *kernels, co
     setup_init(&setup, work, folder, kernels->name);
     time = measure(&setup, work->training ? train_once : name_all, &encoding);
     if (work->training)
-        printf("%-22s %-8s %9.3f ms", work->name, kernels->name, 1e3 * time);
+        printf("%-24s %-8s %9.3f ms", work->name, kernels->name, 1e3 * time);
     else
-        printf("%-22s %-8s %9.0f /s", work->name, kernels->name, FLOWS / time);
+        printf("%-24s %-8s %9.0f /s", work->name, kernels->name, FLOWS / time);
     printf("  %4.1f %% encoding", 100 * encoding / time);
     if (notebook && work->training && torch->step > 0)
         printf("  %5.1f x PyTorch", torch->step / time);
@@ -250,8 +269,8 @@ int main(int argc, char **argv)
     if (argc > 2)
         torch = run_torch(argv[2]);
     if (torch.flows > 0)
-        printf("%-22s %-8s %9.0f /s\n%-22s %-8s %9.3f ms\n", works[0].name, "PyTorch", torch.flows,
-               works[3].name, "PyTorch", 1e3 * torch.step);
+        printf("%-24s %-8s %9.0f /s\n%-24s %-8s %9.3f ms\n", works[0].name, "PyTorch", torch.flows,
+               works[4].name, "PyTorch", 1e3 * torch.step);
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         for (const struct kernels *const *k = kernels_all; *k != NULL; k++)
             if (kernels_supported(*k))
