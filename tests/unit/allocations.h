@@ -1,8 +1,8 @@
 /* allocations.h - allocation failure where a test wants it.
  *
- * The linker sends every malloc, calloc, realloc, strdup and asprintf of our code (not of shared libraries)
- * through here. A test repeats what it tests with the first, the second, ... allocation failing, until all of
- * them were made:
+ * The linker sends every malloc, calloc, realloc, aligned_alloc, strdup and asprintf of our code (not of
+ * shared libraries) through here. A test repeats what it tests with the first, the second, ... allocation
+ * failing, until all of them were made:
  *
  *     for (unsigned long n = 0; allocations_fail_at(n), !work_succeeds(); n++)
  *         expect that nothing is lost;

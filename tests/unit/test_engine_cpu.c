@@ -1,5 +1,5 @@
 /* The CPU engine against the reference engine on random trees, with every instruction set; its threads; and
- * what happens when memory runs out (the allocators are wrapped by the linker, see meson.build). */
+ * what happens when memory runs out. */
 #include "core/engine.h"
 
 #include <errno.h>
@@ -8,35 +8,11 @@
 
 #include "core/cpu/kernels.h"
 #include "core/encode.h"
+#include "tests/unit/allocations.h"
 #include "tests/unit/random_tree.h"
 #include "tests/unit/unit.h"
 
 enum { TREES = 60, FLOWS_MAX = 150 };
-
-/* Allocations until one fails; negative: none does. */
-static long allocations_left = -1;
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    return allocations_left-- == 0;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return allocation_fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return allocation_fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 /* A random tree with weights and a batch. */
 struct trial {
@@ -273,19 +249,18 @@ START_TEST(running_out_of_memory_is_an_error_and_no_more)
 
     for (size_t i = 0; i < TREES / 6; i++) {
         struct trial trial;
-        long allowed = 0;
+        unsigned long allowed = 0;
         int rc;
 
         trial_init(&trial, &random, 40);
         do {
-            allocations_left = allowed;
+            allocations_fail_at(allowed++);
             rc = whole_life(&trial);
-            allocations_left = -1;
+            (void)allocations_fail_none();
             if (rc != 0)
                 ck_assert_int_eq(rc, -ENOMEM);
-            allowed++;
         } while (rc != 0);
-        ck_assert_int_gt(allowed, 10);
+        ck_assert_uint_gt(allowed, 10);
         trial_deinit(&trial);
     }
 }
@@ -301,9 +276,9 @@ START_TEST(after_a_failure_the_next_batch_goes_through)
     trial_init(&trial, &random, 40);
     engine = engine_new(&engine_cpu, NULL, 1, &trial);
     ck_assert_int_eq(engine->ops->output(engine, 0, value, NULL), -EINVAL);
-    allocations_left = 0;
+    allocations_fail_at(0);
     ck_assert_int_eq(engine->ops->forward(engine, trial.batch, logits, NULL), -ENOMEM);
-    allocations_left = -1;
+    (void)allocations_fail_none();
     ck_assert_int_eq(engine->ops->forward(engine, trial.batch, logits, NULL), 0);
     engine_close(engine);
     trial_deinit(&trial);
