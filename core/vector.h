@@ -13,8 +13,9 @@ enum { VECTOR_LANES = 16 };
 typedef float vector_float __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
 typedef int32_t vector_int __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
 
-/* A function with this attribute is compiled for each level; the loader picks at start. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* A function with this attribute is compiled for each level; the loader picks at start, before the thread
+ * sanitizer is ready for it. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VECTOR_CLONES
