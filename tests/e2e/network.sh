@@ -145,9 +145,41 @@ start_servers()
     mount --bind /run/resolv.conf "$(readlink -f /etc/resolv.conf)"
 
     in_ns server python3 "$folder/feed.py" 8000 >/run/feed &
-    in_ns server nginx -c "$PWD/$folder/nginx.conf" -e /run/nginx.log &
+    in_ns server nginx -c "$(realpath "$folder")/nginx.conf" -e /run/nginx.log &
     in_ns server gtlsserver --quiet --no-quic-dump --no-http-dump -d /run/site/news 198.18.40.1 443 \
         /run/tls/site.key /run/tls/site.pem >/run/quic.log 2>&1 &
+    wait_for "the feed" grep -q ready /run/feed
     wait_for "the web server" in_ns server curl -s --cacert /run/tls/ca.pem --resolve news.example:443:198.18.10.1 \
         https://news.example/
+}
+
+# fetch_page URL CURL-OPTION...: from the client, a page and its objects, up to six at a time
+fetch_page()
+{
+    url=$1
+    shift
+    folder=$(mktemp -d /run/page.XXXX)
+    sed "s,^,url = $url," /run/site/news/objects >"$folder/config"
+    in_ns client curl -s --cacert /run/tls/ca.pem --parallel --parallel-max 6 --output-dir "$folder" --remote-name-all "$@" \
+        "${url}index.html" --config "$folder/config" 2>/run/curl.log
+}
+
+# start_daemon NAMESPACE DAEMON ARGUMENT...: sets daemon_pid; returns when it captures
+start_daemon()
+{
+    ip netns exec "$@" 2>/run/messages &
+    daemon_pid=$!
+    wait_for "the daemon's capture" in_ns "$1" grep -q ' 0003 ' /proc/net/packet
+}
+
+# stop_daemon: end the daemon as a service manager would; it must leave cleanly, with all it had in its log
+stop_daemon()
+{
+    kill -TERM "$daemon_pid"
+    wait "$daemon_pid" && status=0 || status=$?
+    cat /run/messages
+    [ $status = 0 ] || {
+        echo "the daemon left with status $status"
+        exit 1
+    }
 }
