@@ -205,6 +205,37 @@ static int calibrate_on_folds(struct learning *learning, unsigned folds)
     return fit_calibration(learning, &result->crossval.predictions, LEARN_CALIBRATED_FOLDS);
 }
 
+/* Say what came of it, above all which label cannot be as precise as wanted. */
+static void tell_calibration(const struct learning *learning)
+{
+    const struct learn_result *result = &learning->result;
+    const struct tree *tree = result->model->tree;
+    char text[256];
+
+    if (learning->options->on_stage == NULL || result->calibrated == LEARN_CALIBRATED_NOT)
+        return;
+    snprintf(text, sizeof(text), "calibrated on %s: temperature %.2f",
+             result->calibrated == LEARN_CALIBRATED_HOLDOUT ? "the hold-out" : "folds of the training part",
+             result->model->temperature);
+    learning->options->on_stage(learning->options->context, text);
+    for (size_t l = 0; l < tree->n_labels && result->calibration.wanted > 0; l++) {
+        const struct calibration_label *label = &result->calibration.labels[l];
+
+        if (label->reached || (int)l == model_other(result->model))
+            continue;
+        if (label->flows == 0)
+            snprintf(text, sizeof(text), "label \"%s\" was never given, so it has no threshold",
+                     tree->labels[l]);
+        else
+            snprintf(
+                text, sizeof(text),
+                "label \"%s\": a precision of %.2f is out of reach; its threshold gives %.2f on %llu flows",
+                tree->labels[l], result->calibration.wanted, label->precision,
+                (unsigned long long)label->flows);
+        learning->options->on_stage(learning->options->context, text);
+    }
+}
+
 static int calibrate(struct learning *learning, const struct predictions *held_out)
 {
     struct learn_result *result = &learning->result;
@@ -270,8 +301,8 @@ static int calibrate_and_judge(struct learning *learning)
     if (result->held_out.n > 0)
         r = predictions_append(&held_out, result->model, &result->held_out, 0, learning->options->engine,
                                &learning->options->engine_options, learning->err);
-    if (r == 0)
-        r = calibrate(learning, &held_out);
+    if (r == 0 && (r = calibrate(learning, &held_out)) == 0)
+        tell_calibration(learning);
     if (r == 0)
         r = judge(learning, &held_out);
     predictions_deinit(&held_out);

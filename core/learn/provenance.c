@@ -86,25 +86,29 @@ static void add_series(cJSON *object, const char *key, const struct train_result
     }
 }
 
+/* What is stored of every epoch. */
+static const struct {
+    const char *key;
+    size_t offset;
+} epoch_series[] = {
+    {"loss", offsetof(struct train_epoch, loss)},
+    {"accuracy", offsetof(struct train_epoch, accuracy)},
+    {"held_out_loss", offsetof(struct train_epoch, held_out_loss)},
+    {"held_out_accuracy", offsetof(struct train_epoch, held_out_accuracy)},
+    {"held_out_macro_f1", offsetof(struct train_epoch, held_out_macro_f1)},
+};
+
+enum { EPOCH_SERIES = sizeof(epoch_series) / sizeof(epoch_series[0]) };
+
 static void add_epochs(cJSON *object, const struct train_result *training)
 {
-    static const struct {
-        const char *key;
-        size_t offset;
-    } series[] = {
-        {"loss", offsetof(struct train_epoch, loss)},
-        {"accuracy", offsetof(struct train_epoch, accuracy)},
-        {"held_out_loss", offsetof(struct train_epoch, held_out_loss)},
-        {"held_out_accuracy", offsetof(struct train_epoch, held_out_accuracy)},
-        {"held_out_macro_f1", offsetof(struct train_epoch, held_out_macro_f1)},
-    };
     cJSON *json = cJSON_AddObjectToObject(object, "epochs");
 
     cJSON_AddNumberToObject(json, "run", (double)training->n_epochs);
     cJSON_AddNumberToObject(json, "best", training->best_epoch);
     cJSON_AddBoolToObject(json, "stopped", training->stopped);
-    for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++)
-        add_series(json, series[i].key, training, series[i].offset);
+    for (size_t i = 0; i < EPOCH_SERIES; i++)
+        add_series(json, epoch_series[i].key, training, epoch_series[i].offset);
 }
 
 static void add_calibration(cJSON *object, const struct learn_result *result)
@@ -191,4 +195,39 @@ int provenance_read(const struct model *model, struct provenance_split *split)
     }
     cJSON_Delete(object);
     return r;
+}
+
+/* One series into the epochs; what is null or missing is not a number. */
+static void read_series(const cJSON *array, size_t offset, struct train_result *history)
+{
+    const cJSON *value = array != NULL ? array->child : NULL;
+
+    for (size_t i = 0; i < history->n_epochs; i++) {
+        double number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+
+        memcpy((char *)&history->epochs[i] + offset, &number, sizeof(number));
+        value = value != NULL ? value->next : NULL;
+    }
+}
+
+int provenance_history(const cJSON *training, struct train_result *history)
+{
+    const cJSON *json = cJSON_GetObjectItemCaseSensitive(training, "epochs");
+    const cJSON *loss = cJSON_GetObjectItemCaseSensitive(json, epoch_series[0].key);
+    const cJSON *best = cJSON_GetObjectItemCaseSensitive(json, "best");
+    int n = cJSON_GetArraySize(loss);
+    struct train_result read = {0};
+
+    if (!cJSON_IsArray(loss) || n <= 0 || n > LEARN_HISTORY_MAX)
+        return -ENOENT;
+    if ((read.epochs = calloc((size_t)n, sizeof(*read.epochs))) == NULL)
+        return -ENOMEM;
+    read.n_epochs = (size_t)n;
+    read.best_epoch = cJSON_IsNumber(best) && best->valueint > 0 ? (unsigned)best->valueint : 0;
+    read.stopped = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "stopped"));
+    for (size_t i = 0; i < EPOCH_SERIES; i++)
+        read_series(cJSON_GetObjectItemCaseSensitive(json, epoch_series[i].key), epoch_series[i].offset,
+                    &read);
+    *history = read;
+    return 0;
 }

@@ -26,4 +26,12 @@ struct provenance_split {
  */
 int provenance_read(const struct model *model, struct provenance_split *split);
 
+/* The epochs that a model's training object tells of.
+ *
+ * training: parsed; NULL is fine.
+ *
+ * Return: 0; -ENOENT: none; -ENOMEM.
+ */
+int provenance_history(const cJSON *training, struct train_result *history);
+
 #endif
