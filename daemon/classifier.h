@@ -44,6 +44,27 @@ int classifier_start(struct classifier **classifierp, const struct classifier_co
  */
 bool classifier_take(struct classifier *classifier, struct flow_batch *batch, bool wait);
 
+/* Load a model and judge with it from the next batch on. Any thread.
+ *
+ * served: the classifier takes a reference of its own.
+ *
+ * Return: 0; -ENODEV, -ENOTSUP, -ENOMEM with err filled: the model in use goes on.
+ */
+int classifier_serve(struct classifier *classifier, struct served_model *served, struct error *err);
+
+struct classifier_status {
+    const char *engine; /* that judges now */
+    bool fallen_back;   /* it stands in for the one asked for */
+    size_t waiting;     /* batches */
+    uint64_t batches;   /* that have been judged, or given up: moves while the thread does */
+};
+
+/* How it is. Any thread. */
+void classifier_status(struct classifier *classifier, struct classifier_status *status);
+
+/* The model in use. Any thread. Return: a reference, for served_model_unref(). */
+struct served_model *classifier_model(struct classifier *classifier);
+
 /* Judge everything that was given, end the thread, and free. NULL is fine. */
 void classifier_stop(struct classifier *classifier);
 

@@ -45,6 +45,28 @@ int config_init(struct config *config)
     return 0;
 }
 
+int config_copy(struct config *config, const struct config *from)
+{
+    struct config copy = *from;
+    int r = 0;
+
+    for (size_t i = 0; i < config_n_keys; i++) {
+        char **text = key_value(&copy, &config_keys[i]);
+
+        if (config_keys[i].domain.type != CONFIG_TEXT)
+            continue;
+        *text = strdup(*text);
+        if (*text == NULL)
+            r = -ENOMEM;
+    }
+    if (r < 0) {
+        config_deinit(&copy);
+        return r;
+    }
+    *config = copy;
+    return 0;
+}
+
 void config_deinit(struct config *config)
 {
     for (size_t i = 0; i < config_n_keys; i++) {
@@ -265,6 +287,42 @@ int config_check(const struct config *config, struct error *err)
     if (config->flows.active_timeout < config->flows.idle_timeout)
         return error_set(err, -EINVAL, "flows.active_timeout is shorter than flows.idle_timeout");
     return 0;
+}
+
+const char *config_fixed_change(const struct config *before, const struct config *after)
+{
+    char a[CONFIG_VALUE_TEXT_MAX], b[CONFIG_VALUE_TEXT_MAX];
+
+    for (size_t i = 0; i < config_n_keys; i++) {
+        const struct config_key *key = &config_keys[i];
+
+        config_value_print(a, &key->domain, key_value(before, key));
+        config_value_print(b, &key->domain, key_value(after, key));
+        if (!key->reload && strcmp(a, b) != 0)
+            return key->full;
+    }
+    return NULL;
+}
+
+void config_exchange(struct config *config, struct config *other)
+{
+    static const size_t sizes[CONFIG_TYPES] = {
+        [CONFIG_TEXT] = sizeof(char *),   [CONFIG_FLAG] = sizeof(bool),    [CONFIG_COUNT] = sizeof(uint32_t),
+        [CONFIG_SIZE] = sizeof(uint64_t), [CONFIG_TIME] = sizeof(int64_t), [CONFIG_SHARE] = sizeof(double),
+        [CONFIG_CHOICE] = sizeof(int),
+    };
+    unsigned char kept[sizeof(uint64_t)];
+
+    for (size_t i = 0; i < config_n_keys; i++) {
+        const struct config_key *key = &config_keys[i];
+        size_t size = sizes[key->domain.type];
+
+        if (!key->reload)
+            continue;
+        memcpy(kept, key_value(config, key), size);
+        memcpy(key_value(config, key), key_value(other, key), size);
+        memcpy(key_value(other, key), kept, size);
+    }
 }
 
 void config_walk(const struct config *config,

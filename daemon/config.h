@@ -17,6 +17,13 @@
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_CPU, CONFIG_ENGINE_CUDA };
 
 struct config {
+    struct config_capture {
+        char *interface;  /* names, separated by blanks */
+        char *filter;     /* BPF expression; "": none */
+        uint32_t snaplen; /* octets of a packet that are captured */
+        uint64_t buffer;  /* octets of the kernel's ring, for each interface */
+        bool promiscuous;
+    } capture;
     struct config_flows {
         int rules;              /* index into config_rules_names */
         int64_t idle_timeout;   /* microseconds */
@@ -35,6 +42,24 @@ struct config {
         double threshold; /* below it a verdict is "unknown"; 0: the thresholds of the model */
         uint32_t threads; /* of the engine; 0: one for each processor */
     } classify;
+    struct config_log {
+        char *verdicts;  /* file; "-": standard output; "none" */
+        uint64_t rotate; /* octets of a file; 0: no limit but the quota's */
+        int64_t period;  /* microseconds until a file is finished; 0: no limit */
+        uint64_t quota;  /* octets of all files; 0: no limit */
+    } log;
+    struct config_archive {
+        char *directory; /* "": no archives */
+        char *label;     /* folder in it, so that --train finds it; "": none */
+        uint64_t rotate;
+        int64_t period;
+        uint64_t quota;
+    } archive;
+    struct config_control {
+        char *socket;       /* "": none */
+        char *group;        /* of the socket; "": that of the process */
+        char *metrics_file; /* "": none */
+    } control;
 };
 
 /* Names of rule sets, NULL at the end: the choices of flows.rules. */
@@ -42,6 +67,9 @@ extern const char *const config_rules_names[];
 
 /* Set every key to its default. Return: 0, -ENOMEM. */
 int config_init(struct config *config);
+
+/* Another one with the same values. Return: 0, -ENOMEM. */
+int config_copy(struct config *config, const struct config *from);
 
 /* Free what the values own. */
 void config_deinit(struct config *config);
@@ -69,6 +97,15 @@ int config_set(struct config *config, const char *assignment, struct error *err)
 
 /* Whether the values go together. Return: 0; -EINVAL, err names the keys. */
 int config_check(const struct config *config, struct error *err);
+
+/* The first key that differs and cannot be changed while the program runs: "section.key"; NULL: there is
+ * none.
+ */
+const char *config_fixed_change(const struct config *before, const struct config *after);
+
+/* Exchange the values of the keys that can be changed while the program runs. The others stay where they are,
+ * so that what points to them goes on pointing to them. */
+void config_exchange(struct config *config, struct config *other);
 
 /* Print every key with its meaning and value, in a form that config_load() reads. Return: 0, -EIO. */
 int config_dump(const struct config *config, FILE *to);

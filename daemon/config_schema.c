@@ -1,6 +1,7 @@
 #include "daemon/config_schema.h"
 
 #include "daemon/config.h"
+#include "daemon/paths.h"
 #include "flowtrack/record.h"
 
 #define MILLISECOND INT64_C(1000)
@@ -23,9 +24,22 @@ static const char *const engine_names[] = {"auto", "cpu", "cuda", NULL};
 #define CHOICE(c)   {CONFIG_CHOICE, 0,   0,   (c)}
 
 #define KEY(section, name, domain, standard, meaning) \
-    {#section, #name, domain, offsetof(struct config, section.name), standard, meaning}
+    {#section, #name, domain, offsetof(struct config, section.name), standard, meaning, false, #section "." #name}
+#define RELOAD(section, name, domain, standard, meaning) \
+    {#section, #name, domain, offsetof(struct config, section.name), standard, meaning, true, #section "." #name}
 
 const struct config_key config_keys[] = {
+    KEY(capture, interface, TEXT, "",
+        "where packets come from: one or more interfaces, separated by blanks"),
+    KEY(capture, filter, TEXT, "",
+        "BPF expression; empty: every packet"),
+    KEY(capture, snaplen, COUNT(96, 262144), "512",
+        "octets of a packet that are captured; sizes come from its headers all the same"),
+    KEY(capture, buffer, SIZE(MIB, GIB), "64M",
+        "ring of the kernel, for each interface"),
+    KEY(capture, promiscuous, FLAG, "yes",
+        "also packets that are not for this machine"),
+
     KEY(flows, rules, CHOICE(config_rules_names), "flowclassd",
         "how packets become records: flowclassd, or joy (exactly Cisco Joy 4.5.0)"),
     KEY(flows, idle_timeout, TIME(MILLISECOND, DAY), "10s",
@@ -43,7 +57,7 @@ const struct config_key config_keys[] = {
     KEY(flows, byte_dist, FLAG, "no",
         "count payload octets by value, for records"),
 
-    KEY(classify, model, TEXT, "",
+    RELOAD(classify, model, TEXT, "",
         "model file; empty: the current one, or else the one that came with the program"),
     KEY(classify, engine, CHOICE(engine_names), "auto",
         "auto (GPU if it works), cpu, cuda (GPU or nothing)"),
@@ -51,10 +65,37 @@ const struct config_key config_keys[] = {
         "flows that go through the model at once"),
     KEY(classify, delay, TIME(MILLISECOND, 60 * SECOND), "50ms",
         "the longest that a finished flow waits for others"),
-    KEY(classify, threshold, SHARE, "0",
+    RELOAD(classify, threshold, SHARE, "0",
         "a verdict less sure than this is \"unknown\"; 0: as the model says"),
     KEY(classify, threads, COUNT(0, 1024), "0",
         "threads of the CPU engine; 0: one for each processor"),
+
+    KEY(log, verdicts, TEXT, PATHS_LOG,
+        "file of the verdicts of live traffic; - is standard output; none"),
+    KEY(log, rotate, SIZE(0, 1024 * GIB), "256M",
+        "a file of this size is finished; 0: no limit but the quota's"),
+    KEY(log, period, TIME(0, 366 * DAY), "1d",
+        "and one of this age; 0: no limit"),
+    KEY(log, quota, SIZE(0, 1024 * GIB), "4G",
+        "all files together; the oldest are removed; 0: no limit"),
+
+    KEY(archive, directory, TEXT, "",
+        "folder for archives of live records, for --train; empty: none"),
+    KEY(archive, label, TEXT, "",
+        "folder in it, when all traffic is of one label; empty: none"),
+    KEY(archive, rotate, SIZE(0, 1024 * GIB), "64M",
+        "as for the log"),
+    KEY(archive, period, TIME(0, 366 * DAY), "1h",
+        "as for the log"),
+    KEY(archive, quota, SIZE(0, 1024 * GIB), "10G",
+        "as for the log"),
+
+    KEY(control, socket, TEXT, PATHS_SOCKET,
+        "where flowclassctl asks; empty: nowhere"),
+    KEY(control, group, TEXT, "",
+        "group that may ask; empty: that of the process"),
+    RELOAD(control, metrics_file, TEXT, "",
+        "file with OpenMetrics text, replaced every 15 s; empty: none"),
 };
 /* clang-format on */
 

@@ -2,6 +2,7 @@
 #ifndef DAEMON_CONFIG_SCHEMA_H
 #define DAEMON_CONFIG_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/config_value.h"
@@ -15,6 +16,8 @@ struct config_key {
     size_t offset;        /* of the value in struct config */
     const char *standard; /* the default, as text */
     const char *meaning;  /* one line */
+    bool reload;          /* SIGHUP can change it */
+    const char *full;     /* "section.name" */
 };
 
 extern const struct config_key config_keys[]; /* sorted by section: keys of a section stand together */

@@ -114,6 +114,11 @@ void intake_record(struct intake *intake, const struct record *record)
     take(intake, record);
 }
 
+void intake_drops(struct intake *intake, const struct capture_drops *drops)
+{
+    intake->reported.drops = *drops;
+}
+
 void intake_poll(struct intake *intake, int64_t now)
 {
     report(intake);

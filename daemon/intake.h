@@ -51,6 +51,9 @@ struct tracker *intake_tracker(struct intake *intake);
 /* Take one finished flow that was read from an archive. */
 void intake_record(struct intake *intake, const struct record *record);
 
+/* What the capture has lost so far; part of what is reported. */
+void intake_drops(struct intake *intake, const struct capture_drops *drops);
+
 /* Report the counters, and let the batch in hand leave if it is due.
  *
  * now: CLOCK_MONOTONIC, microseconds.

@@ -9,13 +9,14 @@
 #include <sysexits.h>
 #include <zlib.h>
 
-#include "daemon/config.h"
+#include "daemon/configure.h"
 #include "daemon/exit_status.h"
 #include "daemon/learning.h"
 #include "daemon/log.h"
 #include "daemon/offline.h"
 #include "daemon/options.h"
 #include "daemon/paths.h"
+#include "daemon/service.h"
 
 static volatile sig_atomic_t stop;
 
@@ -82,6 +83,7 @@ static const struct {
     [COMMAND_BUILD_INFO] = {.print = build_info_print},
     [COMMAND_TEST] = {.run = test_run},
     [COMMAND_DUMP] = {.run = dump_run},
+    [COMMAND_LIVE] = {.run = service_run},
     [COMMAND_READ] = {.run = offline_run},
     [COMMAND_CLASSIFY] = {.run = offline_run},
     [COMMAND_TRAIN] = {.run = learning_train},
@@ -89,41 +91,21 @@ static const struct {
     [COMMAND_DESCRIBE] = {.run = learning_describe},
 };
 
-/* Read the configuration. Return: 0, or the exit status. */
-static int configure(struct config *config, const struct options *options)
-{
-    struct error err;
-    int r = config_load(config, options->config != NULL ? options->config : PATHS_CONFIG,
-                        options->config != NULL, &err);
-
-    for (size_t i = 0; r == 0 && i < options->n_assignments; i++) {
-        r = config_set(config, options->assignments[i], &err);
-        if (r < 0) {
-            log_error("%s", err.text);
-            return EX_USAGE;
-        }
-    }
-    if (r == 0)
-        r = config_check(config, &err);
-    if (r < 0)
-        log_error("%s", err.text);
-    return r < 0 ? EX_CONFIG : 0;
-}
-
 static int run(const struct options *options)
 {
+    enum configure_fault fault;
     struct config config;
+    struct error err;
     int status;
 
     if (commands[options->command].print != NULL)
         return exit_status(commands[options->command].print());
-    if (config_init(&config) < 0)
-        return EX_SOFTWARE;
-    status = configure(&config, options);
-    if (status == 0) {
-        catch_stop();
-        status = exit_status(commands[options->command].run(options, &config, &stop));
+    if (configure(&config, options, &fault, &err) < 0) {
+        log_error("%s", err.text);
+        return fault == CONFIGURE_OPTIONS ? EX_USAGE : EX_CONFIG;
     }
+    catch_stop();
+    status = exit_status(commands[options->command].run(options, &config, &stop));
     config_deinit(&config);
     return status;
 }

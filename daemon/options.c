@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum kind {
-    KIND_COMMAND, /* choose a command; its argument is the first input */
+    KIND_COMMAND, /* choose a command; its argument is the first input, or goes to a key */
     KIND_TEXT,    /* keep the argument */
     KIND_FLAG,
     KIND_COUNT, /* uint32_t */
@@ -20,7 +20,7 @@ enum kind {
 
 #define ON(command) (1u << (command))
 #define ANY (~0u)
-#define FLOWS (ON(COMMAND_READ) | ON(COMMAND_CLASSIFY))
+#define FLOWS (ON(COMMAND_LIVE) | ON(COMMAND_READ) | ON(COMMAND_CLASSIFY))
 #define CONFIGURED (ON(COMMAND_TEST) | ON(COMMAND_DUMP))
 #define LEARNS (ON(COMMAND_TRAIN) | ON(COMMAND_EVALUATE))
 
@@ -32,7 +32,7 @@ struct row {
     unsigned commands;
     size_t offset;        /* of what it fills in struct options */
     enum command command; /* KIND_COMMAND */
-    const char *key;      /* KIND_KEY: "section.key"; NULL: the argument says which */
+    const char *key;      /* KIND_COMMAND, KIND_KEY: "section.key"; KIND_KEY, NULL: the argument says which */
     const char *help;
 };
 
@@ -42,15 +42,17 @@ struct row {
     }
 #define ROW(s, l, a, kind, commands, field, help)                                                            \
     {                                                                                                        \
-        s, l, a, kind, commands, offsetof(struct options, field), COMMAND_NONE, NULL, help                   \
+        s, l, a, kind, commands, offsetof(struct options, field), COMMANDS, NULL, help                       \
     }
 #define KEY_ROW(s, l, a, commands, key, help)                                                                \
     {                                                                                                        \
-        s, l, a, KIND_KEY, commands, 0, COMMAND_NONE, key, help                                              \
+        s, l, a, KIND_KEY, commands, 0, COMMANDS, key, help                                                  \
     }
 
 /* clang-format off */
 static const struct row rows[] = {
+    {'i', "interface", "IFACE", KIND_COMMAND, ON(COMMAND_LIVE), 0, COMMAND_LIVE, "capture.interface",
+     "live: capture, classify, log, until told to stop"},
     COMMAND_ROW('r', "read", "FILE...", COMMAND_READ, "capture files (pcap, pcapng) in, verdicts out"),
     COMMAND_ROW(0, "classify", "ARCHIVE...", COMMAND_CLASSIFY, "records (Joy JSON lines, .gz) in, verdicts out"),
     COMMAND_ROW(0, "train", "DIR...", COMMAND_TRAIN, "learn from DIR/<label>/*.json[.gz], write MODEL"),
@@ -67,11 +69,11 @@ static const struct row rows[] = {
             "model (default: the installed one)"),
     KEY_ROW('e', "engine", "auto|cpu|cuda", FLOWS | CONFIGURED | LEARNS, "classify.engine",
             "auto takes the GPU if it works, cuda demands it"),
-    KEY_ROW(0, "rules", "flowclassd|joy", ON(COMMAND_READ) | CONFIGURED, "flows.rules",
+    KEY_ROW(0, "rules", "flowclassd|joy", ON(COMMAND_LIVE) | ON(COMMAND_READ) | CONFIGURED, "flows.rules",
             "how packets become records"),
     ROW('w', "write-records", "FILE", KIND_TEXT, FLOWS, write_records, "also write the records (.gz; - is stdout)"),
     ROW('o', "output", "FILE", KIND_TEXT, FLOWS | ON(COMMAND_TRAIN), output, "verdicts (default -: stdout), or the MODEL"),
-    ROW(0, "records-only", NULL, KIND_FLAG, ON(COMMAND_READ), records_only, "no model, no verdicts"),
+    ROW(0, "records-only", NULL, KIND_FLAG, ON(COMMAND_LIVE) | ON(COMMAND_READ), records_only, "no model, no verdicts"),
     ROW(0, "tree", "FILE", KIND_TEXT, LEARNS, tree, NULL),
     ROW(0, "epochs", "N", KIND_COUNT, LEARNS, epochs, NULL),
     ROW(0, "batch", "N", KIND_COUNT, LEARNS, batch, NULL),
@@ -86,7 +88,8 @@ static const struct row rows[] = {
 
 enum { N_ROWS = sizeof rows / sizeof rows[0], FIRST_LONG = 256 };
 
-static const struct options defaults = {.seed = 1, .holdout = -1, .folds = 4, .seeds = 1};
+static const struct options defaults = {
+    .command = COMMANDS, .seed = 1, .holdout = -1, .folds = 4, .seeds = 1};
 
 static void *field(struct options *options, const struct row *row)
 {
@@ -151,9 +154,11 @@ static int share_take(double *share, const struct row *row, const char *text, st
 static int command_take(struct options *options, const struct row *row, const char *argument,
                         struct error *err)
 {
-    if (options->command != COMMAND_NONE && options->command != row->command)
+    if (options->command != COMMANDS && options->command != row->command)
         return error_set(err, -EINVAL, "--%s and another command cannot go together", row->long_name);
     options->command = row->command;
+    if (row->key != NULL)
+        return assignment_add(options, row->key, argument);
     return argument != NULL ? input_add(options, argument) : 0;
 }
 
@@ -236,8 +241,6 @@ static int refuse(int value, char *argv[], struct error *err)
 /* Whether what was given goes together. */
 static int check(const struct options *options, const bool seen[N_ROWS], struct error *err)
 {
-    if (options->command == COMMAND_NONE)
-        return error_set(err, -EINVAL, "nothing to do: say what to read, or see --help");
     if (options->command == COMMAND_DESCRIBE && options->n_inputs != 1)
         return error_set(err, -EINVAL, "--describe takes one file");
     if (options->command == COMMAND_TRAIN && options->output == NULL)
@@ -253,7 +256,7 @@ static bool takes_inputs(enum command command)
 {
     for (size_t i = 0; i < N_ROWS; i++) {
         if (rows[i].kind == KIND_COMMAND && rows[i].command == command)
-            return rows[i].argument != NULL;
+            return rows[i].argument != NULL && rows[i].key == NULL;
     }
     return false;
 }
@@ -284,6 +287,8 @@ static int parse(struct options *options, int argc, char *argv[], struct error *
         r = input_add(options, argv[optind++]);
     if (r == -ENOMEM)
         return error_set(err, r, "out of memory");
+    if (options->command == COMMANDS)
+        options->command = COMMAND_LIVE;
     if (r == 0 && options->n_inputs > 0 && !takes_inputs(options->command))
         return error_set(err, -EINVAL, "'%s' is no option", options->inputs[0]);
     return r < 0 ? r : check(options, seen, err);

@@ -15,7 +15,7 @@
 #include "flowtrack/error.h"
 
 enum command {
-    COMMAND_NONE,
+    COMMAND_LIVE,       /* -i, and when no other is given */
     COMMAND_READ,       /* -r */
     COMMAND_CLASSIFY,   /* --classify */
     COMMAND_TRAIN,      /* --train */

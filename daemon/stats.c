@@ -88,6 +88,13 @@ void stats_judged(struct stats *stats, const struct flow_batch *batch)
     pthread_mutex_unlock(&stats->lock);
 }
 
+void stats_delay(struct stats *stats, int64_t microseconds, size_t n)
+{
+    pthread_mutex_lock(&stats->lock);
+    histogram_add(&stats->counts.delay, microseconds, n);
+    pthread_mutex_unlock(&stats->lock);
+}
+
 void stats_written(struct stats *stats, const struct stats_output *verdicts,
                    const struct stats_output *records)
 {
@@ -143,11 +150,16 @@ uint64_t stats_ignored(const struct tracker_stats *tracker)
     return sum;
 }
 
-uint64_t stats_dropped(const struct tracker_stats *tracker)
+uint64_t stats_seen(const struct stats_source *source)
 {
-    uint64_t sum = 0;
+    return source->tracker.packets + source->drops.kernel + source->drops.interface;
+}
 
-#define ADD(name, text) sum += tracker->dropped.name;
+uint64_t stats_dropped(const struct stats_source *source)
+{
+    uint64_t sum = source->drops.kernel + source->drops.interface;
+
+#define ADD(name, text) sum += source->tracker.dropped.name;
     TRACKER_DROPPED(ADD)
 #undef ADD
     return sum;
@@ -172,6 +184,8 @@ void stats_read(struct stats *stats, struct stats_snapshot *snapshot)
         const struct stats_source *source = &stats->sources[i];
 
         tracker_add(&total->tracker, &source->tracker);
+        total->drops.kernel += source->drops.kernel;
+        total->drops.interface += source->drops.interface;
         total->records_read += source->records_read;
         total->given += source->given;
         total->not_asked += source->not_asked;
@@ -192,8 +206,8 @@ static int sum_check(const char *name, uint64_t left, uint64_t right, struct err
 int stats_check(const struct stats_snapshot *snapshot, struct error *err)
 {
     const struct tracker_stats *tracker = &snapshot->total.tracker;
-    int r = sum_check("packets", tracker->packets,
-                      tracker->decoded + stats_ignored(tracker) + stats_dropped(tracker), err);
+    int r = sum_check("packets", stats_seen(&snapshot->total),
+                      tracker->decoded + stats_ignored(tracker) + stats_dropped(&snapshot->total), err);
 
     if (r == 0)
         r = sum_check("flows created", tracker->flows_created,

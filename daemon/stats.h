@@ -15,17 +15,20 @@
 #include <stdint.h>
 
 #include "daemon/flow_batch.h"
+#include "daemon/histogram.h"
+#include "flowtrack/capture.h"
 #include "flowtrack/error.h"
 #include "flowtrack/tracker.h"
 
 enum { STATS_LABELS_MAX = 2 * TREE_LABELS_MAX, STATS_SOURCES_MAX = 64 };
 
-/* What one capture thread, or one reader of archives, has taken in. */
+/* What one capture, or one reader of archives, has taken in. */
 struct stats_source {
     struct tracker_stats tracker;
-    uint64_t records_read; /* from archives: flows that finished elsewhere */
-    uint64_t given;        /* flows that came in here, to be judged */
-    uint64_t not_asked;    /* of them, those that nobody wants to judge or write */
+    struct capture_drops drops; /* packets that never came to the tracker */
+    uint64_t records_read;      /* from archives: flows that finished elsewhere */
+    uint64_t given;             /* flows that came in here, to be judged */
+    uint64_t not_asked;         /* of them, those that nobody wants to judge or write */
 };
 
 struct stats_label {
@@ -51,11 +54,14 @@ struct stats_snapshot {
     uint64_t labels_full; /* classified flows whose label found no row */
     struct stats_output verdicts;
     struct stats_output records;
+    struct histogram
+        delay; /* from the end of a flow to its line in the log; for a batch, that of its first */
 };
 
 /* The sides of the sums that have several terms. */
+uint64_t stats_seen(const struct stats_source *source); /* packets, dropped ones too */
 uint64_t stats_ignored(const struct tracker_stats *tracker);
-uint64_t stats_dropped(const struct tracker_stats *tracker);
+uint64_t stats_dropped(const struct stats_source *source);
 uint64_t stats_finished(const struct tracker_stats *tracker);
 uint64_t stats_not_classified(const struct stats_snapshot *snapshot);
 
@@ -71,6 +77,12 @@ void stats_source(struct stats *stats, size_t index, const struct stats_source *
 
 /* A batch has its verdicts, or will have none. */
 void stats_judged(struct stats *stats, const struct flow_batch *batch);
+
+/* A batch was written.
+ *
+ * microseconds: since its first flow ended.
+ */
+void stats_delay(struct stats *stats, int64_t microseconds, size_t n);
 
 /* Lines were written or lost. */
 void stats_written(struct stats *stats, const struct stats_output *verdicts,

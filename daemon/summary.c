@@ -35,21 +35,23 @@ static void reasons(FILE *to, const struct term *terms, size_t n)
         (void)fputc(')', to);
 }
 
-static void print_packets(FILE *to, const struct tracker_stats *tracker)
+static void print_packets(FILE *to, const struct stats_source *source)
 {
+    const struct tracker_stats *tracker = &source->tracker;
     char text[NUMBER_TEXT_MAX];
 #define TERM(name, text) {#name, tracker->ignored.name},
     const struct term ignored[] = {TRACKER_IGNORED(TERM)};
 #undef TERM
 #define TERM(name, text) {#name, tracker->dropped.name},
-    const struct term dropped[] = {TRACKER_DROPPED(TERM)};
+    const struct term dropped[] = {
+        {"kernel", source->drops.kernel}, {"interface", source->drops.interface}, TRACKER_DROPPED(TERM)};
 #undef TERM
 
-    heading(to, "packets", tracker->packets);
+    heading(to, "packets", stats_seen(source));
     (void)fprintf(to, " = %s decoded", number_text(text, tracker->decoded));
     (void)fprintf(to, " + %s ignored", number_text(text, stats_ignored(tracker)));
     reasons(to, ignored, sizeof ignored / sizeof ignored[0]);
-    (void)fprintf(to, " + %s dropped", number_text(text, stats_dropped(tracker)));
+    (void)fprintf(to, " + %s dropped", number_text(text, stats_dropped(source)));
     reasons(to, dropped, sizeof dropped / sizeof dropped[0]);
     (void)fputc('\n', to);
 }
@@ -123,7 +125,7 @@ int summary_print(FILE *to, const struct summary *summary)
                       summary->damaged > 1 ? "s" : "");
     (void)fputc('\n', to);
     if (summary->packets) {
-        print_packets(to, &counts->total.tracker);
+        print_packets(to, &counts->total);
         print_flows(to, &counts->total.tracker);
     }
     if (summary->model != NULL) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/line_file.h"
 #include "daemon/log.h"
 
 enum { LOOK_AFTER = 1000000 }; /* microseconds between two looks after the files */
@@ -27,6 +28,7 @@ struct writer {
     struct output records;
     int64_t looked; /* CLOCK_MONOTONIC, microseconds: when files were looked after last */
     atomic_bool asked[WRITER_REQUESTS];
+    _Atomic(char *) line; /* from writer_say(); NULL: none */
 };
 
 /* Say it when failing begins and when it ends. */
@@ -117,12 +119,26 @@ static void requests_obey(struct writer *writer, int64_t now)
         output_report(&writer->records, &records);
 }
 
+/* Put the line that another thread gave into the log. */
+static void line_put(struct writer *writer)
+{
+    char *line = atomic_exchange(&writer->line, NULL);
+    size_t size = line != NULL ? strlen(line) : 0;
+
+    if (size > 0 && size <= LINE_FILE_BUFFER && writer->config.verdicts != NULL) {
+        memcpy(log_file_room(writer->config.verdicts, size), line, size);
+        log_file_added(writer->config.verdicts, size);
+    }
+    free(line);
+}
+
 static void look_after(struct writer *writer, int64_t now)
 {
     struct error failure = {0};
 
     writer->looked = clock_monotonic();
     requests_obey(writer, now);
+    line_put(writer);
     if (writer->config.verdicts != NULL)
         verdicts_flush(writer, now);
     if (writer->config.archive != NULL) {
@@ -136,6 +152,12 @@ static void counts_report(struct writer *writer)
     stats_written(writer->config.stats, &writer->verdicts.counts, &writer->records.counts);
     writer->verdicts.counts = (struct stats_output){0};
     writer->records.counts = (struct stats_output){0};
+}
+
+static void batch_done(struct writer *writer, struct flow_batch *batch)
+{
+    stats_delay(writer->config.stats, clock_monotonic() - batch->opened, batch->n);
+    flow_batch_return(writer->config.pool, batch);
 }
 
 static void *run(void *context)
@@ -156,7 +178,7 @@ static void *run(void *context)
             look_after(writer, now);
         counts_report(writer);
         if (r == 1)
-            flow_batch_return(writer->config.pool, item);
+            batch_done(writer, item);
     }
     return NULL;
 }
@@ -201,6 +223,11 @@ void writer_ask(struct writer *writer, enum writer_request request)
     atomic_store(&writer->asked[request], true);
 }
 
+void writer_say(struct writer *writer, char *line)
+{
+    free(atomic_exchange(&writer->line, line));
+}
+
 size_t writer_waiting(struct writer *writer)
 {
     return queue_length(writer->queue);
@@ -215,6 +242,7 @@ int writer_stop(struct writer *writer)
     queue_close(writer->queue);
     (void)pthread_join(writer->thread, NULL);
     r = writer->verdicts.first < 0 ? writer->verdicts.first : writer->records.first;
+    free(writer->line);
     queue_free(writer->queue);
     free(writer);
     return r;

@@ -49,6 +49,12 @@ enum writer_request {
 /* Ask for something to be done within about a second. */
 void writer_ask(struct writer *writer, enum writer_request request);
 
+/* Give a line for the verdict log, written within about a second; a line that waits is replaced.
+ *
+ * line: from malloc(), ends in a newline; the writer's from now on.
+ */
+void writer_say(struct writer *writer, char *line);
+
 /* Batches that wait. */
 size_t writer_waiting(struct writer *writer);
 

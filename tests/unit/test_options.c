@@ -64,11 +64,23 @@ START_TEST(values_are_taken)
 }
 END_TEST
 
+START_TEST(live_is_what_is_done_otherwise)
+{
+    ck_assert_int_eq(parse(""), 0);
+    ck_assert_int_eq(options.command, COMMAND_LIVE);
+    ck_assert_int_eq(parse("-v -i eth0"), 0);
+    ck_assert_int_eq(options.command, COMMAND_LIVE);
+    ck_assert(options.verbose);
+    ck_assert_uint_eq(options.n_assignments, 1);
+    ck_assert_str_eq(options.assignments[0], "capture.interface=eth0");
+}
+END_TEST
+
 static const struct {
     const char *line, *message;
 } wrong[] = {
-    {"", "nothing to do: say what to read, or see --help"},
-    {"-v", "nothing to do: say what to read, or see --help"},
+    {"-i eth0 file", "'file' is no option"},
+    {"-i eth0 -r file", "--read and another command cannot go together"},
     {"file", "'file' is no option"},
     {"-T file", "'file' is no option"},
     {"-r", "--read needs FILE..."},
@@ -117,8 +129,8 @@ END_TEST
 
 int main(void)
 {
-    int status = UNIT_RUN("options", files_keep_their_order, values_are_taken, wrong_use_is_named,
-                          help_fits_one_screen);
+    int status = UNIT_RUN("options", files_keep_their_order, values_are_taken, live_is_what_is_done_otherwise,
+                          wrong_use_is_named, help_fits_one_screen);
 
     options_deinit(&options);
     return status;

@@ -1,0 +1,278 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/classifier.h"
+#include "daemon/clock.h"
+#include "daemon/metrics.h"
+#include "daemon/paths.h"
+#include "daemon/service_state.h"
+#include "daemon/stats_json.h"
+#include "daemon/writer.h"
+
+enum { FLOWS_DEFAULT = 20, FLOWS_MAX = 1000 };
+
+static void put_model(cJSON *object, const struct model *model)
+{
+    cJSON *labels;
+
+    (void)cJSON_AddStringToObject(object, "id", model->id);
+    (void)cJSON_AddStringToObject(object, "tree", model->tree->name);
+    (void)cJSON_AddNumberToObject(object, "parameters", (double)model->tree->n_weights);
+    labels = cJSON_AddArrayToObject(object, "labels");
+    for (size_t i = 0; i < model->tree->n_labels; i++)
+        (void)cJSON_AddItemToArray(labels, cJSON_CreateString(model->tree->labels[i]));
+    if (model->parent[0] != '\0')
+        (void)cJSON_AddStringToObject(object, "parent", model->parent);
+}
+
+/* The model, the engine, and how the classifier is doing. */
+static void put_classifier(cJSON *stats, struct classifier *classifier)
+{
+    cJSON *object = cJSON_AddObjectToObject(stats, "classifier");
+    struct served_model *served = classifier_model(classifier);
+    struct classifier_status status;
+
+    classifier_status(classifier, &status);
+    (void)cJSON_AddStringToObject(object, "engine", status.engine);
+    (void)cJSON_AddBoolToObject(object, "fallen_back", status.fallen_back);
+    (void)cJSON_AddNumberToObject(object, "batches", (double)status.batches);
+    (void)cJSON_AddNumberToObject(object, "batches_waiting", (double)status.waiting);
+    (void)cJSON_AddStringToObject(object, "model", served->model->id);
+    served_model_unref(served);
+}
+
+static void put_clients(cJSON *stats, const struct control_stats *control)
+{
+    cJSON *clients = cJSON_AddObjectToObject(stats, "clients");
+
+    (void)cJSON_AddNumberToObject(clients, "connected", (double)control->clients);
+    (void)cJSON_AddNumberToObject(clients, "watching", (double)control->watchers);
+    (void)cJSON_AddNumberToObject(clients, "accepted", (double)control->accepted);
+    (void)cJSON_AddNumberToObject(clients, "refused", (double)control->refused);
+    (void)cJSON_AddNumberToObject(clients, "requests", (double)control->requests);
+    (void)cJSON_AddNumberToObject(clients, "failed", (double)control->failed);
+    (void)cJSON_AddNumberToObject(clients, "timed_out", (double)control->timed_out);
+    (void)cJSON_AddNumberToObject(clients, "overflown", (double)control->overflown);
+}
+
+cJSON *service_stats(struct service *service)
+{
+    struct stats_snapshot snapshot;
+    cJSON *stats;
+
+    stats_read(pipeline_stats(service->pipeline), &snapshot);
+    stats = stats_json(&snapshot);
+    (void)cJSON_AddStringToObject(stats, "version", PATHS_VERSION);
+    (void)cJSON_AddNumberToObject(stats, "uptime_seconds", (double)(clock_wall() - service->started) / 1e6);
+    (void)cJSON_AddNumberToObject(stats, "reloads", (double)service->reloads);
+    (void)cJSON_AddNumberToObject(stats, "reloads_failed", (double)service->reloads_failed);
+    if (pipeline_classifier(service->pipeline) != NULL)
+        put_classifier(stats, pipeline_classifier(service->pipeline));
+    if (service->control != NULL)
+        put_clients(stats, control_stats(service->control));
+    return stats;
+}
+
+/* What metrics are made from; a reference to *served, NULL without a model, for served_model_unref(). */
+static struct metrics metrics_gather(struct service *service, struct stats_snapshot *counts,
+                                     struct served_model **served)
+{
+    struct classifier *classifier = pipeline_classifier(service->pipeline);
+    struct metrics metrics = {.counts = counts, .started = (double)service->started / 1e6};
+    struct classifier_status status;
+
+    stats_read(pipeline_stats(service->pipeline), counts);
+    *served = NULL;
+    if (classifier != NULL) {
+        classifier_status(classifier, &status);
+        *served = classifier_model(classifier);
+        metrics.model = (*served)->model;
+        metrics.engine = status.engine;
+    }
+    return metrics;
+}
+
+char *service_metrics(struct service *service)
+{
+    struct stats_snapshot counts;
+    struct served_model *served;
+    struct metrics metrics = metrics_gather(service, &counts, &served);
+    char *text = metrics_text(&metrics);
+
+    served_model_unref(served);
+    return text;
+}
+
+int service_metrics_write(struct service *service, struct error *err)
+{
+    struct stats_snapshot counts;
+    struct served_model *served;
+    struct metrics metrics = metrics_gather(service, &counts, &served);
+    int r = metrics_write(&metrics, service->config.control.metrics_file, err);
+
+    served_model_unref(served);
+    return r;
+}
+
+static int verb_stats(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    reply->message = service_stats(context);
+    return 0;
+}
+
+static int verb_metrics(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    reply->text = service_metrics(context);
+    return reply->text != NULL ? 0 : -ENOMEM;
+}
+
+static int verb_model(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+    struct classifier *classifier = pipeline_classifier(service->pipeline);
+    struct served_model *served;
+
+    if (classifier == NULL) {
+        (void)snprintf(reply->why, sizeof reply->why, "there is no model: records only");
+        return -ENOENT;
+    }
+    served = classifier_model(classifier);
+    reply->message = cJSON_CreateObject();
+    put_model(reply->message, served->model);
+    if (served->model->training != NULL)
+        (void)cJSON_AddItemToObject(reply->message, "training", cJSON_Parse(served->model->training));
+    served_model_unref(served);
+    return 0;
+}
+
+/* Which lines `flows` wants. */
+struct filter {
+    unsigned limit;
+    char label[TREE_NAME_MAX + 16]; /* "\"label\":\"news\"", "": any */
+    char source[80];                /* "\"src_ip\":\"192.0.2.1\"", "": any */
+    char destination[80];
+};
+
+static int filter_take(struct filter *filter, const cJSON *arguments, struct control_reply *reply)
+{
+    const cJSON *limit = cJSON_GetObjectItemCaseSensitive(arguments, "limit");
+    const char *label = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(arguments, "label"));
+    const char *host = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(arguments, "host"));
+
+    *filter = (struct filter){.limit = FLOWS_DEFAULT};
+    if (limit != NULL) {
+        if (!cJSON_IsNumber(limit) || limit->valuedouble < 1 || limit->valuedouble > FLOWS_MAX) {
+            (void)snprintf(reply->why, sizeof reply->why, "limit is not a number from 1 to %d", FLOWS_MAX);
+            return -EINVAL;
+        }
+        filter->limit = (unsigned)limit->valuedouble;
+    }
+    if (label != NULL)
+        (void)snprintf(filter->label, sizeof filter->label, "\"label\":\"%.*s\"", TREE_NAME_MAX, label);
+    if (host != NULL) {
+        (void)snprintf(filter->source, sizeof filter->source, "\"src_ip\":\"%.46s\"", host);
+        (void)snprintf(filter->destination, sizeof filter->destination, "\"dest_ip\":\"%.46s\"", host);
+    }
+    return 0;
+}
+
+static bool has(const char *line, size_t length, const char *text)
+{
+    return memmem(line, length, text, strlen(text)) != NULL;
+}
+
+static bool filter_wants(const struct filter *filter, const char *line, size_t length)
+{
+    if (filter->label[0] != '\0' && !has(line, length, filter->label))
+        return false;
+    return filter->source[0] == '\0' || has(line, length, filter->source) ||
+           has(line, length, filter->destination);
+}
+
+/* The latest lines that pass, the newest first. */
+static void flows_collect(cJSON *flows, const struct filter *filter, const char *text, size_t size)
+{
+    unsigned n = 0;
+
+    while (size > 0 && n < filter->limit) {
+        const char *newline = memrchr(text, '\n', size - 1);
+        const char *line = newline != NULL ? newline + 1 : text;
+        size_t length = size - (size_t)(line - text);
+
+        if (filter_wants(filter, line, length)) {
+            (void)cJSON_AddItemToArray(flows, cJSON_ParseWithLength(line, length));
+            n++;
+        }
+        size = (size_t)(line - text);
+    }
+}
+
+static int verb_flows(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+    struct filter filter;
+    uint64_t position = 0;
+    char *text;
+    int r = filter_take(&filter, arguments, reply);
+
+    if (r < 0)
+        return r;
+    text = malloc(RECENT_SIZE);
+    if (text == NULL) {
+        (void)snprintf(reply->why, sizeof reply->why, "out of memory");
+        return -ENOMEM;
+    }
+    reply->message = cJSON_CreateArray();
+    flows_collect(reply->message, &filter, text, recent_read(service->recent, &position, text, RECENT_SIZE));
+    free(text);
+    return 0;
+}
+
+static int verb_watch(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+
+    if (control_stats(service->control)->watchers == 0)
+        service->watched = recent_end(service->recent);
+    reply->watch = true;
+    return 0;
+}
+
+static int verb_reload(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct error err;
+    int r = service_reload(context, &err);
+
+    if (r < 0)
+        (void)snprintf(reply->why, sizeof reply->why, "%s", err.text);
+    return r;
+}
+
+static int verb_rotate(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+
+    if (pipeline_writer(service->pipeline) != NULL)
+        writer_ask(pipeline_writer(service->pipeline), WRITER_ROTATE);
+    return 0;
+}
+
+static int verb_version(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    reply->message = cJSON_CreateString(PATHS_VERSION);
+    return 0;
+}
+
+const struct control_verb service_verbs[] = {
+    {"stats", "counters, classifier, clients", false, verb_stats},
+    {"metrics", "the same as OpenMetrics text", false, verb_metrics},
+    {"flows", "the latest verdicts; limit, label, host", false, verb_flows},
+    {"watch", "verdicts as they are made", false, verb_watch},
+    {"model", "the model in use", false, verb_model},
+    {"reload", "read configuration and model again, as one transaction", true, verb_reload},
+    {"rotate", "begin new files", true, verb_rotate},
+    {"version", "of the program", false, verb_version},
+};
+
+const size_t service_n_verbs = sizeof service_verbs / sizeof service_verbs[0];
