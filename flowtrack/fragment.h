@@ -35,7 +35,9 @@ void fragment_table_free(struct fragment_table *table);
 /* Place a fragment.
  *
  * packet: decoded; the first fragment with its ports. Any other gets the ports, and for TCP the sequence
- * number of its place, if the first one is known. payload: what its IP header said.
+ * number of its place, if the first one is known.
+ *
+ * payload: what its IP header said.
  *
  * Return: PACKET_DECODED, PACKET_HELD, or PACKET_IGNORED (counted).
  */

@@ -21,8 +21,9 @@ enum packet_keyword keyword_of_tcp(struct bytes *payload, uint32_t length);
 /* Look at the payload of a UDP datagram, on any port: a DNS query.
  *
  * as_server: Joy's reading, whose query has no AD and no CD bit and marks the one that asks as the server;
- * else the one that asks is the client, whatever these bits are. Source: joy-records section 8; RFC 1035
- * section 4.1.1; RFC 4035 section 3.
+ * else the one that asks is the client, whatever these bits are.
+ *
+ * Source: joy-records section 8; RFC 1035 section 4.1.1; RFC 4035 section 3.
  */
 enum packet_keyword keyword_of_udp(struct bytes *payload, uint32_t length, bool as_server);
 
