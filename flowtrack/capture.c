@@ -66,6 +66,7 @@ int capture_open_file(struct capture **capturep, const char *path, struct error 
     if (capture) {
         capture->name = strdup(path);
         capture->joined = INT64_MIN;
+        capture->loss_files[0] = capture->loss_files[1] = -1;
     }
     if (!capture || !capture->name) {
         free(capture);
@@ -87,6 +88,8 @@ void capture_close(struct capture *capture)
         return;
     if (capture->pcap)
         pcap_close(capture->pcap);
+    if (!capture->stream)
+        capture_live_close(capture);
     capture_stream_free(capture->stream);
     free(capture->name);
     free(capture);

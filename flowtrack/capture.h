@@ -101,7 +101,8 @@ int64_t capture_required_timeout(const struct capture *capture);
 
 /* Live: whether the interface is up. A capture outlives an interface that goes down and comes back.
  *
- * Return: 1 up; 0 down; -ENODEV gone, or another one under its name; -ENOTSUP for files.
+ * Return: 1 up (also "any" and other devices that are no interface); 0 down; -ENODEV gone, or another one
+ * under its name; -ENOTSUP for files.
  */
 int capture_interface_state(const struct capture *capture);
 

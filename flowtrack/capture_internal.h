@@ -11,6 +11,8 @@
 
 struct capture_stream;
 
+enum { CAPTURE_LOSS_FILES = 2 };
+
 struct capture {
     pcap_t *pcap;
     char *name; /* of the file or interface */
@@ -22,14 +24,19 @@ struct capture {
     struct capture_packet waiting;
 
     /* Interfaces. */
-    unsigned index;     /* of the interface when it was opened */
+    int index;          /* of the interface when it was opened; 0: "any" and other devices without one */
     int64_t joined;     /* packets before this time went to the fanout group without us; microseconds */
     uint32_t last_drop; /* libpcap's counter, which wraps */
     uint64_t dropped;
-    uint64_t interface_base; /* the interface's counters at the start */
+    int loss_files[CAPTURE_LOSS_FILES]; /* the interface's counters, open since the start; -1: none */
+    uint64_t losses_at_start;
+    uint64_t interface_lost; /* since then */
 };
 
 int64_t capture_time_of(const struct timeval *time);
+
+/* Give back what an interface needed besides libpcap. */
+void capture_live_close(struct capture *capture);
 
 /* Why an interface gave nothing: the result of capture_next(). */
 int capture_live_failed(struct capture *capture, struct error *err);

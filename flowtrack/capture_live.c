@@ -5,6 +5,7 @@
  * time-out) and gives an error only when the interface is gone.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <stdio.h>
@@ -20,35 +21,48 @@
 
 enum { BLOCK_TIMEOUT_MS = 10 }; /* how long a packet may lie in a block that does not fill */
 
-/* ---- interface counters ---- */
+/* ---- losses ---- */
 
-static uint64_t interface_counter(const char *interface, const char *counter)
+/* Counters stay open, since a sandbox may forbid to open them later. */
+static void open_loss_files(struct capture *capture)
 {
-    char path[128];
-    unsigned long long value = 0;
-    FILE *file;
+    static const char *const names[CAPTURE_LOSS_FILES] = {"rx_missed_errors", "rx_fifo_errors"};
+    char path[PATH_MAX];
 
-    if (snprintf(path, sizeof path, "/sys/class/net/%s/statistics/%s", interface, counter) >=
-        (int)sizeof path)
-        return 0;
-    file = fopen(path, "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%llu", &value) != 1)
-        value = 0;
-    (void)fclose(file);
-    return value;
+    for (size_t i = 0; i < CAPTURE_LOSS_FILES; i++)
+        if (snprintf(path, sizeof path, "/sys/class/net/%s/statistics/%s", capture->name, names[i]) <
+            (int)sizeof path)
+            capture->loss_files[i] = open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static uint64_t interface_losses(const char *interface)
+/* What the driver lost; 0 when the interface is gone. */
+static uint64_t losses(const struct capture *capture)
 {
-    return interface_counter(interface, "rx_missed_errors") + interface_counter(interface, "rx_fifo_errors");
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < CAPTURE_LOSS_FILES; i++) {
+        char text[32];
+        ssize_t length = pread(capture->loss_files[i], text, sizeof text - 1, 0);
+
+        if (length > 0) {
+            text[length] = '\0';
+            sum += strtoull(text, NULL, 10);
+        }
+    }
+    return sum;
+}
+
+void capture_live_close(struct capture *capture)
+{
+    for (size_t i = 0; i < CAPTURE_LOSS_FILES; i++)
+        if (capture->loss_files[i] >= 0)
+            (void)close(capture->loss_files[i]);
 }
 
 int capture_drops(struct capture *capture, struct capture_drops *drops)
 {
     struct pcap_stat status;
-    uint64_t losses;
+    uint64_t lost;
 
     if (capture->stream)
         return -ENOTSUP;
@@ -56,11 +70,11 @@ int capture_drops(struct capture *capture, struct capture_drops *drops)
         return -EIO;
     capture->dropped += (uint32_t)(status.ps_drop - capture->last_drop);
     capture->last_drop = status.ps_drop;
-    losses = interface_losses(capture->name);
-    if (losses < capture->interface_base) /* another interface has this name now */
-        capture->interface_base = 0;
+    lost = losses(capture);
+    if (lost > capture->losses_at_start + capture->interface_lost)
+        capture->interface_lost = lost - capture->losses_at_start;
     drops->kernel = capture->dropped;
-    drops->interface = losses - capture->interface_base;
+    drops->interface = capture->interface_lost;
     return 0;
 }
 
@@ -102,6 +116,16 @@ static int activate(struct capture *capture, struct error *err)
                      detail);
 }
 
+/* The index of the interface that has the name now, 0 if there is none. Asked through the socket we have,
+ * since a sandbox may forbid new ones. */
+static int interface_index(const struct capture *capture)
+{
+    struct ifreq request = {0};
+
+    (void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", capture->name);
+    return ioctl(pcap_fileno(capture->pcap), SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
+}
+
 /* From this moment on the kernel deals packets out; before it we got all of them, which others in the group
  * had too. */
 static int join_fanout(struct capture *capture, int group, struct error *err)
@@ -138,8 +162,9 @@ static int start(struct capture *capture, const struct capture_live_options *opt
         if (result < 0)
             return result;
     }
-    capture->index = if_nametoindex(capture->name);
-    capture->interface_base = interface_losses(capture->name);
+    capture->index = interface_index(capture);
+    open_loss_files(capture);
+    capture->losses_at_start = losses(capture);
     return options->fanout_group >= 0 ? join_fanout(capture, options->fanout_group, err) : 0;
 }
 
@@ -156,6 +181,7 @@ int capture_open_live(struct capture **capturep, const struct capture_live_optio
         return error_set(err, -ENOMEM, "%s: no memory", options->interface);
     }
     capture->joined = INT64_MIN;
+    capture->loss_files[0] = capture->loss_files[1] = -1;
     result = start(capture, options, err);
     if (result < 0) {
         capture_close(capture);
@@ -173,7 +199,9 @@ int capture_interface_state(const struct capture *capture)
 
     if (capture->stream)
         return -ENOTSUP;
-    if (if_nametoindex(capture->name) != capture->index)
+    if (capture->index == 0)
+        return 1;
+    if (interface_index(capture) != capture->index)
         return -ENODEV;
     (void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", capture->name);
     if (ioctl(pcap_fileno(capture->pcap), SIOCGIFFLAGS, &request) < 0)

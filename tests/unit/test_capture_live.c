@@ -169,6 +169,25 @@ START_TEST(an_interface_that_is_down_is_said)
 }
 END_TEST
 
+START_TEST(all_interfaces_at_once)
+{
+    struct capture_live_options options = {
+        .interface = "any", .filter = "udp and net 10.0.0.0/8", .snap_length = 100, .fanout_group = -1};
+    struct capture_drops drops;
+    struct capture_packet packet;
+    struct capture *capture = NULL;
+
+    ck_assert_int_eq(capture_open_live(&capture, &options, NULL), 0);
+    ck_assert_int_eq(capture_link_type(capture), 113);
+    send_udp(1000, 2000, false, 7);
+    ck_assert_int_eq(next(capture, &packet), 1);
+    ck_assert_uint_eq(packet.wire, 16 + 20 + 8 + 7);
+    ck_assert_int_eq(capture_interface_state(capture), 1);
+    ck_assert_int_eq(capture_drops(capture, &drops), 0);
+    capture_close(capture);
+}
+END_TEST
+
 START_TEST(a_wrong_filter_is_said)
 {
     struct capture_live_options options = {
@@ -282,6 +301,7 @@ int main(void)
     tcase_add_test(tcase, an_interface_that_goes_down_comes_back);
     tcase_add_test(tcase, an_interface_that_is_gone_is_said);
     tcase_add_test(tcase, an_interface_that_is_down_is_said);
+    tcase_add_test(tcase, all_interfaces_at_once);
     tcase_add_test(tcase, a_wrong_filter_is_said);
     tcase_add_test(tcase, what_the_kernel_drops_is_counted);
     tcase_add_test(tcase, a_group_shares_the_flows);
