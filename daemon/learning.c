@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/learn/learn.h"
+#include "core/learn/report.h"
 #include "core/tree/describe.h"
 #include "core/tree/model_file.h"
 #include "core/tree/tree_json.h"
@@ -105,6 +106,16 @@ static void on_fold(void *context, const struct crossval_fold *fold)
 static int train_deliver(const struct learning *learning, struct learn_result *result, struct error *err)
 {
     const struct options *options = learning->options;
+    struct report report = {
+        .title = result->model->tree->name,
+        .version = PATHS_VERSION,
+        .date = learning->date,
+        .model = result->model,
+        .tree = result->model->tree,
+        .dataset = learning->dataset,
+        .training = &result->training,
+        .evaluation = result->evaluated ? &result->evaluation : NULL,
+    };
     int r;
 
     if (result->training.stopped)
@@ -119,7 +130,7 @@ static int train_deliver(const struct learning *learning, struct learn_result *r
                    result->gate.why);
     if (result->evaluated && evaluation_print(stdout, &result->evaluation) < 0)
         return error_set(err, -EIO, "standard output: %s", strerror(errno));
-    return 0;
+    return options->report != NULL ? report_write(&report, options->report, err) : 0;
 }
 
 static int train(struct learning *learning, struct error *err)
@@ -161,6 +172,7 @@ static int train(struct learning *learning, struct error *err)
 static int evaluate_model(struct learning *learning, const struct config *config, struct error *err)
 {
     const char *path = installed_model(config);
+    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
     struct evaluation evaluation;
     struct model *model;
     bool heldout_only;
@@ -174,8 +186,14 @@ static int evaluate_model(struct learning *learning, const struct config *config
         log_notice("%s: model %s, tree %s%s", path, model->id, model->tree->name,
                    heldout_only ? "; it was trained on these files: judged on the captures held out then"
                                 : "");
+        report.title = model->tree->name;
+        report.model = model;
+        report.tree = model->tree;
+        report.evaluation = &evaluation;
         if (evaluation_print(stdout, &evaluation) < 0)
             r = error_set(err, -EIO, "standard output: %s", strerror(errno));
+        if (r == 0 && learning->options->report != NULL)
+            r = report_write(&report, learning->options->report, err);
         evaluation_deinit(&evaluation);
     }
     model_free(model);
@@ -196,6 +214,7 @@ static int evaluate_tree(struct learning *learning, struct error *err)
         .on_batch = on_batch,
         .context = learning,
     };
+    struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
     struct crossval_result result;
     struct train_recipe recipe;
     struct tree *tree;
@@ -208,8 +227,13 @@ static int evaluate_tree(struct learning *learning, struct error *err)
     r = crossval_run(&result, learning->dataset, tree, &crossval, err);
     progress_end(&learning->progress);
     if (r == 0) {
+        report.title = tree->name;
+        report.tree = tree;
+        report.crossval = &result;
         if (crossval_print(stdout, &result) < 0)
             r = error_set(err, -EIO, "standard output: %s", strerror(errno));
+        if (r == 0 && options->report != NULL)
+            r = report_write(&report, options->report, err);
         crossval_deinit(&result);
     }
     tree_free(tree);

@@ -46,7 +46,7 @@ END_TEST
 START_TEST(values_are_taken)
 {
     ck_assert_int_eq(parse("--train x --tree t.json --epochs 3 --batch=64 --seed 18446744073709551615 "
-                           "--holdout 0.5 -o m"),
+                           "--holdout 0.5 -o m --report r"),
                      0);
     ck_assert_int_eq(options.command, COMMAND_TRAIN);
     ck_assert_str_eq(options.tree, "t.json");
