@@ -26,7 +26,7 @@ static const char *const engine_names[] = {"auto", "cpu", "cuda", NULL};
 #define KEY(section, name, domain, standard, meaning) \
     {#section, #name, domain, offsetof(struct config, section.name), standard, meaning, false, #section "." #name}
 #define RELOAD(section, name, domain, standard, meaning) \
-    {#section, #name, domain, offsetof(struct config, section.name), standard, meaning, true, #section "." #name}
+    {#section, #name, domain, offsetof(struct config, section.name), standard, meaning " [reload]", true, #section "." #name}
 
 const struct config_key config_keys[] = {
     KEY(capture, interface, TEXT, "",
