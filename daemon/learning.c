@@ -146,6 +146,7 @@ static int train(struct learning *learning, struct error *err)
     learn.batch = options->batch;
     if (options->holdout >= 0)
         learn.holdout = options->holdout;
+    learn.without_other = options->without_other;
     learn.seed = options->seed;
     learn.engine = learning->engine;
     learn.engine_options = learning->engine_options;
@@ -218,7 +219,7 @@ static int evaluate_tree(struct learning *learning, struct error *err)
     struct crossval_result result;
     struct train_recipe recipe;
     struct tree *tree;
-    int r = learn_tree(&tree, options->tree, learning->dataset, false, err);
+    int r = learn_tree(&tree, options->tree, learning->dataset, options->without_other, err);
 
     if (r < 0)
         return r;

@@ -80,6 +80,7 @@ static const struct row rows[] = {
     ROW(0, "seed", "N", KIND_SEED, LEARNS, seed, NULL),
     ROW(0, "holdout", "SHARE", KIND_SHARE, ON(COMMAND_TRAIN), holdout, "of training"),
     ROW(0, "against", "MODEL", KIND_TEXT, ON(COMMAND_TRAIN), against, "is the new one better"),
+    ROW(0, "without-other", NULL, KIND_FLAG, LEARNS, without_other, "leave the folder other out"),
     ROW(0, "report", "FILE.html", KIND_TEXT, LEARNS, report, "a page about what came of it"),
     ROW(0, "folds", "N", KIND_COUNT, ON(COMMAND_EVALUATE), folds, NULL),
     ROW(0, "seeds", "N", KIND_COUNT, ON(COMMAND_EVALUATE), seeds, "of --evaluate --tree: cross-validation"),

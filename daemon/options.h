@@ -42,6 +42,7 @@ struct options {
     const char *report;
     const char *against; /* a model that the new one is to replace */
     bool records_only;
+    bool without_other; /* learn the classes alone */
     bool verbose;
     uint32_t epochs; /* 0: as the recipe says */
     uint32_t batch;  /* 0: as the recipe says */
