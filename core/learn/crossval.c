@@ -273,6 +273,8 @@ int crossval_print(FILE *file, const struct crossval_result *result)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct metrics_summary summary = summarise(result, rows[i].offset);
 
+        if (rows[i].offset == offsetof(struct crossval_seed, all.macro_f1) && result->evaluation.other < 0)
+            continue; /* the classes are all there is */
         if (!isnan(summary.mean))
             fprintf(file, "  %-44s %.3f +- %.3f\n", rows[i].name, summary.mean, summary.deviation);
     }

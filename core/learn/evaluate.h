@@ -13,6 +13,7 @@
 #define CORE_LEARN_EVALUATE_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/learn/metrics.h"
@@ -99,6 +100,14 @@ int evaluate(struct evaluation *evaluation, const struct predictions *prediction
              const struct predictions *baseline, const double *thresholds, struct error *err);
 
 void evaluation_deinit(struct evaluation *evaluation);
+
+/* Say in words what a macro-F1 is worth beside that of the baseline.
+ *
+ * text: (size) filled; "" where there is no baseline.
+ *
+ * Return: whether the model is better by more than another choice of captures would change.
+ */
+bool evaluation_worth(char *text, size_t size, double macro_f1, double baseline);
 
 /* Print it for people, 80 to 100 columns wide. Return: 0, -EIO. */
 int evaluation_print(FILE *file, const struct evaluation *evaluation);

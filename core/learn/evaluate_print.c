@@ -8,7 +8,32 @@
 #include "core/learn/baseline.h"
 #include "core/learn/evaluate.h"
 
-enum { NUMBER_WIDTH = 11, CAPTURES_SHOWN = 25 };
+enum { NUMBER_WIDTH = 11, CAPTURES_SHOWN = 25, LINE_WIDTH = 98 };
+
+/* A gain below this is within what another choice of captures would change. */
+#define GAIN_TO_SPEAK_OF 0.03
+
+bool evaluation_worth(char *text, size_t size, double macro_f1, double baseline)
+{
+    bool better = macro_f1 - baseline >= GAIN_TO_SPEAK_OF;
+
+    if (isnan(baseline) || isnan(macro_f1))
+        snprintf(text, size, "%s", "");
+    else if (better)
+        snprintf(
+            text, size,
+            "The model is %.3f above what protocol, server port and TTL alone reach. That holds for captures "
+            "like these; traffic from elsewhere has to be tried.",
+            macro_f1 - baseline);
+    else
+        snprintf(
+            text, size,
+            "Protocol, server port and TTL alone reach %.3f, the model %.3f. What looks like skill may be "
+            "recognising where the captures were taken: expect less on traffic from elsewhere, and more from "
+            "labels of your own gateway.",
+            baseline, macro_f1);
+    return better;
+}
 
 /* "0.712", "-" where there is nothing to tell. */
 static void print_share(FILE *file, double value, int width)
@@ -49,6 +74,33 @@ static void print_view(FILE *file, const struct evaluation_view *view, int width
     }
 }
 
+/* A paragraph, broken into lines. */
+static void print_paragraph(FILE *file, const char *text)
+{
+    int column = 0;
+
+    while (*text != '\0') {
+        int length = (int)strcspn(text, " ");
+
+        if (column > 0 && column + 1 + length > LINE_WIDTH) {
+            fputc('\n', file);
+            column = 0;
+        }
+        column += fprintf(file, "%s%.*s", column > 0 ? " " : "  ", length, text);
+        text += length + (text[length] == ' ');
+    }
+    fputc('\n', file);
+}
+
+static void print_worth(FILE *file, double macro_f1, double baseline)
+{
+    char text[512];
+
+    (void)evaluation_worth(text, sizeof(text), macro_f1, baseline);
+    if (text[0] != '\0')
+        print_paragraph(file, text);
+}
+
 static void print_views(FILE *file, const struct evaluation *evaluation, int width)
 {
     fprintf(file, "The classes (%" PRIu64 " flows, winner among the classes)\n", evaluation->classes.flows);
@@ -59,6 +111,7 @@ static void print_views(FILE *file, const struct evaluation *evaluation, int wid
         print_view(file, &evaluation->all, width);
     }
     fprintf(file, "  protocol, port, TTL: a %s.\n", baseline_description);
+    print_worth(file, evaluation->classes.macro_f1, evaluation->classes.baseline_macro_f1);
 }
 
 static void print_labels(FILE *file, const struct evaluation *evaluation, int width)

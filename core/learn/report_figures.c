@@ -7,9 +7,6 @@
 #include "core/learn/html.h"
 #include "core/learn/report_parts.h"
 
-/* A gain below this is within what another choice of captures would change. */
-#define GAIN_TO_SPEAK_OF 0.03
-
 void report_section(FILE *file, const char *title)
 {
     fputs("<section><h2>", file);
@@ -68,30 +65,15 @@ static void tile(FILE *file, const char *what, double value, const char *first, 
     fputs("</span></div>\n", file);
 }
 
-/* What the figure is worth, in words. */
 static void write_worth(FILE *file, const struct headline *headline)
 {
-    double gain = headline->macro_f1 - headline->baseline;
+    char text[512];
+    bool better = evaluation_worth(text, sizeof(text), headline->macro_f1, headline->baseline);
 
-    if (isnan(headline->baseline))
+    if (text[0] == '\0')
         return;
-    if (gain < GAIN_TO_SPEAK_OF) {
-        fputs("<p class=\"note\">", file);
-        html_format(
-            file,
-            "Protocol, server port and TTL alone reach %.3f, and the model %.3f. What looks like skill here "
-            "may be "
-            "recognising where the captures were taken. Expect less on traffic from elsewhere, and more from "
-            "labels of your own gateway.",
-            headline->baseline, headline->macro_f1);
-    } else {
-        fputs("<p class=\"note good\">", file);
-        html_format(file,
-                    "The model is %.3f above what protocol, server port and TTL alone reach. That holds for "
-                    "captures like "
-                    "these; traffic from elsewhere has to be tried.",
-                    gain);
-    }
+    fputs(better ? "<p class=\"note good\">" : "<p class=\"note\">", file);
+    html_text(file, text);
     fputs("</p>\n", file);
 }
 
