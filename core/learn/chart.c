@@ -86,7 +86,8 @@ static void write_mark(FILE *file, const struct chart *chart)
     fprintf(file,
             "<line class=\"mark\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>"
             "<text x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">",
-            x, TOP, x, HEIGHT - BOTTOM, x + (right ? 5 : -5), HEIGHT - BOTTOM - 7, right ? "start" : "end");
+            x, TOP, x, HEIGHT - BOTTOM, x + (right ? 5 : -5), (TOP + HEIGHT - BOTTOM) / 2,
+            right ? "start" : "end");
     html_text(file, chart->mark_label);
     fputs("</text>\n", file);
 }

@@ -218,6 +218,15 @@ static void tell_calibration(const struct learning *learning)
              result->calibrated == LEARN_CALIBRATED_HOLDOUT ? "the hold-out" : "folds of the training part",
              result->model->temperature);
     learning->options->on_stage(learning->options->context, text);
+    if (result->cross_validated) {
+        const struct evaluation_view *classes = &result->crossval.evaluation.classes;
+
+        snprintf(text, sizeof(text),
+                 "these folds: macro-F1 of the classes %.3f, of protocol, server port and TTL alone %.3f, "
+                 "majority %.3f",
+                 classes->macro_f1, classes->baseline_macro_f1, classes->majority_macro_f1);
+        learning->options->on_stage(learning->options->context, text);
+    }
     for (size_t l = 0; l < tree->n_labels && result->calibration.wanted > 0; l++) {
         const struct calibration_label *label = &result->calibration.labels[l];
 
