@@ -45,28 +45,3 @@ bool flow_key_is_loop(const struct flow_key *key)
 {
     return compare_ends(key) == 0;
 }
-
-/* Both halves of the 128-bit product, folded: every bit of the factors reaches every bit of the result. */
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product = (unsigned __int128)a * b;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint64_t flow_key_hash(const struct flow_key *key, const uint64_t secret[2])
-{
-    uint64_t w[5];
-    uint64_t addresses;
-    uint64_t rest;
-
-    memcpy(w, key, sizeof(w));
-    addresses = fold(w[0] ^ secret[0], w[2] ^ secret[1]) + fold(w[1] ^ secret[1], w[3] ^ ~secret[0]);
-    rest = w[4] ^ UINT64_C(0x9e3779b97f4a7c15);
-    return fold(addresses ^ secret[0], rest ^ secret[1]);
-}
-
-bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}

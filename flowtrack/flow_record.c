@@ -84,22 +84,83 @@ static void set_side(const struct flow_side *side, struct record_side *to)
     to->n_ids = 0;
 }
 
-/* Merge cursor: the packet list entries of one side in the list of both. */
-struct cursor {
-    const struct flow_entry *at;
-    const struct flow_entry *end;
-    unsigned side;
+/* Packet list entries in the order of the record. */
+struct merged {
+    const struct flow_entry *entries[RECORD_PACKETS_MAX];
+    unsigned n;
 };
 
-/* Move on to the next packet list entry of the cursor's side, the one it stands on included. */
-static bool settle(struct cursor *cursor)
+static bool is_of_side(const struct flow_entry *entry, unsigned side)
 {
-    unsigned wanted = FLOW_ENTRY_PACKET | (cursor->side ? FLOW_ENTRY_SIDE : 0);
+    return (flow_entry_flags(entry) & FLOW_ENTRY_SIDE) == (side ? FLOW_ENTRY_SIDE : 0);
+}
 
-    while (cursor->at < cursor->end &&
-           (flow_entry_flags(cursor->at) & (FLOW_ENTRY_PACKET | FLOW_ENTRY_SIDE)) != wanted)
-        cursor->at++;
-    return cursor->at < cursor->end;
+/* Whether two entries that arrived one after the other stand so in the record too. */
+static bool in_order(const struct flow_entry *before, const struct flow_entry *after, unsigned out)
+{
+    int64_t gap = flow_entry_time(after) - flow_entry_time(before);
+
+    return gap > 0 || (gap == 0 && (is_of_side(after, out) || !is_of_side(before, out)));
+}
+
+/* The next entry of a side from number `at` on; `n` if there is none. */
+static unsigned next_of_side(const struct merged *from, unsigned at, unsigned side)
+{
+    while (at < from->n && !is_of_side(from->entries[at], side))
+        at++;
+    return at;
+}
+
+/* Merge both sides by time, the in side first where times are equal, the order of arrival kept inside a side.
+ */
+static void merge(struct merged *merged, unsigned out)
+{
+    const struct merged from = *merged;
+    unsigned next_out = next_of_side(&from, 0, out);
+    unsigned next_in = next_of_side(&from, 0, !out);
+
+    for (merged->n = 0; merged->n < from.n; merged->n++) {
+        bool take_out = next_out < from.n &&
+                        (next_in == from.n ||
+                         flow_entry_time(from.entries[next_out]) < flow_entry_time(from.entries[next_in]));
+
+        if (take_out) {
+            merged->entries[merged->n] = from.entries[next_out];
+            next_out = next_of_side(&from, next_out + 1, out);
+        } else {
+            merged->entries[merged->n] = from.entries[next_in];
+            next_in = next_of_side(&from, next_in + 1, !out);
+        }
+    }
+}
+
+/* Deal the list of the flow out: identifications to their sides, packets to `merged`. */
+static void deal(const struct flow_context *context, const struct flow *flow, unsigned out,
+                 struct record *record, struct merged *merged)
+{
+    const struct flow_entry *entries = flow_list_entries(&flow->list, context->slab);
+    const struct flow_entry *before = NULL;
+    bool ordered = true;
+
+    merged->n = 0;
+    for (unsigned i = 0; i < flow->list.n; i++) {
+        const struct flow_entry *entry = &entries[i];
+        unsigned flags = flow_entry_flags(entry);
+
+        if (flags & FLOW_ENTRY_ID) {
+            if (is_of_side(entry, out))
+                record->ids_out[record->out.n_ids++] = entry->id;
+            else
+                record->ids_in[record->in.n_ids++] = entry->id;
+        }
+        if (!(flags & FLOW_ENTRY_PACKET))
+            continue;
+        ordered = ordered && (!before || in_order(before, entry, out));
+        merged->entries[merged->n++] = entry;
+        before = entry;
+    }
+    if (!ordered)
+        merge(merged, out);
 }
 
 /* Milliseconds from one time to another, rounded down. */
@@ -112,57 +173,28 @@ static uint32_t gap_ms(int64_t from, int64_t to, bool wraps)
     return wraps ? (uint32_t)((gap - 999) / 1000) : 0;
 }
 
-/* The packet list: by time, the in side first where times are equal, the order of arrival kept inside a side.
- * In a record of one side the first entry has no gap, else it counts from time_start. */
-static void set_packets(const struct flow_context *context, const struct flow *flow, unsigned out_side,
-                        struct record *record)
+/* In a record of one side the first entry has no gap, else it counts from time_start. */
+static void set_lists(const struct flow_context *context, const struct flow *flow, unsigned out,
+                      struct record *record)
 {
-    const struct flow_entry *entries = flow_list_entries(&flow->list, context->slab);
-    struct cursor out = {entries, entries + flow->list.n, out_side};
-    struct cursor in = {entries, entries + flow->list.n, !out_side};
     bool two = record->in.present;
     bool points_out = two || !context->rules->one_way_points_in;
     int64_t before = record->time_start;
-    bool has_out = settle(&out);
-    bool has_in = settle(&in);
-    unsigned n = 0;
+    struct merged merged;
 
-    while (has_out || has_in) {
-        bool is_out = has_out && (!has_in || flow_entry_time(out.at) < flow_entry_time(in.at));
-        struct cursor *from = is_out ? &out : &in;
-        int64_t time = flow_entry_time(from->at);
+    deal(context, flow, out, record, &merged);
+    for (unsigned i = 0; i < merged.n; i++) {
+        const struct flow_entry *entry = merged.entries[i];
+        int64_t time = flow_entry_time(entry);
 
-        record->packets[n] = (struct record_packet){
-            .ipt_ms = two || n > 0 ? gap_ms(before, time, context->rules->ipt_wraps) : 0,
-            .bytes = from->at->length,
-            .out = is_out && points_out,
+        record->packets[i] = (struct record_packet){
+            .ipt_ms = two || i > 0 ? gap_ms(before, time, context->rules->ipt_wraps) : 0,
+            .bytes = entry->length,
+            .out = is_of_side(entry, out) && points_out,
         };
-        n++;
         before = time;
-        from->at++;
-        if (is_out)
-            has_out = settle(&out);
-        else
-            has_in = settle(&in);
     }
-    record->n_packets = (uint8_t)n;
-}
-
-static void set_ids(const struct flow_context *context, const struct flow *flow, unsigned out,
-                    struct record *record)
-{
-    const struct flow_entry *entries = flow_list_entries(&flow->list, context->slab);
-
-    for (unsigned i = 0; i < flow->list.n; i++) {
-        unsigned flags = flow_entry_flags(&entries[i]);
-
-        if (!(flags & FLOW_ENTRY_ID))
-            continue;
-        if (!(flags & FLOW_ENTRY_SIDE) == !out)
-            record->ids_out[record->out.n_ids++] = entries[i].id;
-        else
-            record->ids_in[record->in.n_ids++] = entries[i].id;
-    }
+    record->n_packets = (uint8_t)merged.n;
 }
 
 /* Return: the sequence number of the side's SYN, 0 if it sent none. */
@@ -264,10 +296,8 @@ void flow_record(const struct flow_context *context, const struct flow *flow, en
     set_side(sides[0], &record->out);
     set_side(sides[1], &record->in);
     record->n_packets = 0;
-    if (flow->list.n > 0) {
-        set_packets(context, flow, out, record);
-        set_ids(context, flow, out, record);
-    }
+    if (flow->list.n > 0)
+        set_lists(context, flow, out, record);
     set_tcp(context, flow, out, record);
     record->has_byte_dist = record->has_entropy = false;
     if (context->byte_dist)
