@@ -232,6 +232,19 @@ static void ng_offset_beyond_all_times(struct octets *file)
     enhanced(file, 0, 0, 60);
 }
 
+static void ng_time_beyond_all_times(struct octets *file)
+{
+    static const uint8_t seconds[] = {9, 0, 1, 0, 0, 0, 0, 0};
+
+    file->little = true;
+    section(file);
+    interface(file, ETHERNET, seconds, sizeof seconds);
+    enhanced(file, 0, INT64_MAX, 60);
+    enhanced(file, 0, (uint64_t)INT64_MIN, 60);
+    enhanced(file, 0, 4000000000000, 60);
+    enhanced(file, 0, (uint64_t)-4000000000000, 60);
+}
+
 static void ng_other_link(struct octets *file)
 {
     file->little = true;
@@ -395,6 +408,8 @@ static const struct {
     {ng_cut, "7.999999/61/61 !"},
     {ng_resolution, "1.234000/60/60 102.123456/60/60 1.500000/60/60"},
     {ng_offset_beyond_all_times, "2305843009213.693952/60/60"},
+    {ng_time_beyond_all_times, "2305843009213.693952/60/60 -2305843009214.306048/60/60 "
+                               "2305843009213.693952/60/60 -2305843009214.306048/60/60"},
     {ng_other_link, "! 1.000000/60/60 ! 3.000000/60/60"},
     {ng_simple_and_obsolete, "0.000000/60/60 5.000000/60/64"},
     {ng_above_snap, "! 2.000000/60/60"},
@@ -460,6 +475,63 @@ START_TEST(damaged_interface_options_do_no_harm)
         capture_close(capture);
         unlink(path);
     }
+}
+END_TEST
+
+/* Many times what is read at once, with blocks across the seams. */
+START_TEST(long_files)
+{
+    enum { PACKETS = 4000 };
+    static struct octets file;
+    static const uint8_t twice[] = {9, 0, 1, 0, 6, 0, 0, 0, 9, 0, 1, 0, 6, 0, 0, 0};
+    struct capture *capture = NULL;
+    struct capture_packet packet;
+    const char *path;
+
+    for (unsigned damaged = 0; damaged < PACKETS; damaged += 333) {
+        file.length = 0;
+        file.little = true;
+        section(&file);
+        interface(&file, ETHERNET, NULL, 0);
+        for (unsigned i = 0; i < PACKETS; i++) {
+            if (i == damaged)
+                interface(&file, ETHERNET, twice, sizeof twice);
+            enhanced(&file, i > damaged, i, 60 + i % 7);
+        }
+        path = write_file(&file);
+        ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
+        for (unsigned i = 0; i < PACKETS; i++) {
+            if (i == damaged)
+                ck_assert_int_eq(capture_next(capture, &packet, NULL), -EBADMSG);
+            ck_assert_int_eq(capture_next(capture, &packet, NULL), 1);
+            ck_assert_int_eq(packet.time, i);
+            ck_assert_uint_eq(packet.captured, 60 + i % 7);
+        }
+        ck_assert_int_eq(capture_next(capture, &packet, NULL), 0);
+        capture_close(capture);
+        unlink(path);
+    }
+}
+END_TEST
+
+START_TEST(files_have_no_interface)
+{
+    static struct octets file;
+    struct capture *capture = NULL;
+    struct capture_drops drops;
+    const char *path;
+
+    file.length = 0;
+    pcap_little(&file);
+    path = write_file(&file);
+    ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
+    ck_assert_int_eq(capture_interface_state(capture), -ENOTSUP);
+    ck_assert_int_eq(capture_drops(capture, &drops), -ENOTSUP);
+    ck_assert_int_eq(capture_dispatch(capture, 1, NULL, NULL, NULL), -ENOTSUP);
+    ck_assert_str_eq(capture_link_type_name(capture), "EN10MB");
+    capture_close(capture);
+    unlink(path);
+    capture_close(NULL);
 }
 END_TEST
 
@@ -592,9 +664,9 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("capture", files_are_read_as_far_as_they_go, damaged_interface_options_do_no_harm,
-                    damaged_options_of_the_first_interface_refuse_the_file,
-                    inputs_that_are_no_captures_say_why, standard_input_is_read_through_a_pipe,
-                    filters_choose_packets, interfaces_that_cannot_be_opened_say_why,
-                    allocation_failures_are_reported);
+    return UNIT_RUN(
+        "capture", files_are_read_as_far_as_they_go, long_files, files_have_no_interface,
+        damaged_interface_options_do_no_harm, damaged_options_of_the_first_interface_refuse_the_file,
+        inputs_that_are_no_captures_say_why, standard_input_is_read_through_a_pipe, filters_choose_packets,
+        interfaces_that_cannot_be_opened_say_why, allocation_failures_are_reported);
 }

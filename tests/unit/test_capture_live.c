@@ -188,7 +188,7 @@ START_TEST(all_interfaces_at_once)
 }
 END_TEST
 
-START_TEST(a_wrong_filter_is_said)
+START_TEST(wrong_options_are_said)
 {
     struct capture_live_options options = {
         .interface = INTERFACE, .filter = "tcp and", .snap_length = 100, .fanout_group = -1};
@@ -197,6 +197,10 @@ START_TEST(a_wrong_filter_is_said)
 
     ck_assert_int_eq(capture_open_live(&capture, &options, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "tcp and"));
+    options.filter = NULL;
+    options.fanout_group = 65536;
+    ck_assert_int_eq(capture_open_live(&capture, &options, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "65536"));
     ck_assert_ptr_null(capture);
 }
 END_TEST
@@ -302,7 +306,7 @@ int main(void)
     tcase_add_test(tcase, an_interface_that_is_gone_is_said);
     tcase_add_test(tcase, an_interface_that_is_down_is_said);
     tcase_add_test(tcase, all_interfaces_at_once);
-    tcase_add_test(tcase, a_wrong_filter_is_said);
+    tcase_add_test(tcase, wrong_options_are_said);
     tcase_add_test(tcase, what_the_kernel_drops_is_counted);
     tcase_add_test(tcase, a_group_shares_the_flows);
     suite_add_tcase(suite, tcase);

@@ -174,6 +174,36 @@ START_TEST(overlaps_are_refused)
 }
 END_TEST
 
+/* A last fragment that ends before others do, which came first. */
+START_TEST(a_last_one_before_others_is_refused)
+{
+    struct fixture *fixture = setup();
+
+    ck_assert_int_eq(part4(fixture, 1, 160, 8, true, 0), PACKET_HELD);
+    ck_assert_int_eq(part4(fixture, 1, 80, 8, false, 0), PACKET_IGNORED);
+    ck_assert_uint_eq(fixture->stats.ignored.fragment_overlap, 1);
+    decoder_free(fixture->decoder);
+}
+END_TEST
+
+/* More holes than the table tells apart: fragments still find their flow, only overlaps go unseen. */
+START_TEST(many_holes)
+{
+    struct fixture *fixture = setup();
+    unsigned n = 0;
+
+    for (uint32_t i = 1; i <= 2 * FRAGMENT_RANGES_MAX; i++)
+        ck_assert_int_eq(part4(fixture, 1, 32 * i, 8, true, 0), PACKET_HELD);
+    ck_assert_int_eq(part4(fixture, 1, 0, 16, true, 0), PACKET_DECODED);
+    while (packet_held(fixture->decoder, &fixture->packet)) {
+        expect_view(fixture, UDP4 "8");
+        n++;
+    }
+    ck_assert_uint_eq(n, 2 * FRAGMENT_RANGES_MAX);
+    decoder_free(fixture->decoder);
+}
+END_TEST
+
 /* Every order of seven fragments ends with all of them in the flow. */
 START_TEST(any_order)
 {
@@ -324,6 +354,7 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("fragment", in_order, last_one_first, packets_do_not_mix, first_one_never_comes,
-                    overlaps_are_refused, any_order, a_full_table_gives_up_the_oldest,
-                    without_room_to_wait_a_fragment_goes_without_ports, tcp_sequence_goes_on, ipv6);
+                    overlaps_are_refused, a_last_one_before_others_is_refused, many_holes, any_order,
+                    a_full_table_gives_up_the_oldest, without_room_to_wait_a_fragment_goes_without_ports,
+                    tcp_sequence_goes_on, ipv6);
 }
