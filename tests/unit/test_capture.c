@@ -1,7 +1,5 @@
 /* Capture files made field by field, sound and damaged: what is read, what is reported, and that reading goes
  * on.
- *
- * Each case says what it expects as words: SECONDS.MICROSECONDS/CAPTURED/WIRE for a packet, "!" for an error.
  */
 #include "flowtrack/capture.h"
 
@@ -11,10 +9,8 @@
 #include <unistd.h>
 
 #include "tests/unit/allocations.h"
-#include "tests/unit/octets.h"
+#include "tests/unit/captures.h"
 #include "tests/unit/unit.h"
-
-enum { ETHERNET = 1, RAW = 101, SNAP = 1000 };
 
 /* ---- pcap ---- */
 
@@ -131,65 +127,6 @@ static void pcap_seconds_out_of_range(struct octets *file)
 }
 
 /* ---- pcapng ---- */
-
-static size_t block_begin(struct octets *file, uint32_t type)
-{
-    octets_u32(file, type);
-    octets_u32(file, 0);
-    return file->length - 8;
-}
-
-static void block_end(struct octets *file, size_t at)
-{
-    uint32_t length = (uint32_t)(file->length - at) + 4;
-
-    octets_u32(file, length);
-    octets_set(file, at + 4, length, 4);
-}
-
-static void section(struct octets *file)
-{
-    size_t at = block_begin(file, 0x0a0d0d0a);
-
-    octets_u32(file, 0x1a2b3c4d);
-    octets_u16(file, 1);
-    octets_u16(file, 0);
-    octets_number(file, UINT64_MAX, 8);
-    block_end(file, at);
-}
-
-/* options: (length), as they stand in the block. */
-static void interface(struct octets *file, uint16_t link, const void *options, size_t length)
-{
-    size_t at = block_begin(file, 1);
-
-    octets_u16(file, link);
-    octets_u16(file, 0);
-    octets_u32(file, SNAP);
-    octets_put(file, options, length);
-    block_end(file, at);
-}
-
-static void enhanced(struct octets *file, uint32_t number, uint64_t time, uint32_t captured)
-{
-    size_t at = block_begin(file, 6);
-
-    octets_u32(file, number);
-    octets_u32(file, (uint32_t)(time >> 32));
-    octets_u32(file, (uint32_t)time);
-    octets_u32(file, captured);
-    octets_u32(file, captured);
-    octets_fill(file, 0x55, (captured + 3) / 4 * 4);
-    block_end(file, at);
-}
-
-static void ng_plain(struct octets *file)
-{
-    file->little = true;
-    section(file);
-    interface(file, ETHERNET, NULL, 0);
-    enhanced(file, 0, 7999999, 61);
-}
 
 static void ng_big(struct octets *file)
 {
@@ -324,68 +261,7 @@ static void ng_no_interface(struct octets *file)
     section(file);
 }
 
-/* Every way in which libpcap refuses options. */
-static const struct {
-    const char *name;
-    size_t length;
-    uint8_t options[32];
-} bad_options[] = {
-    {"cut in the value", 8, {2, 0, 5, 0}},
-    {"cut before the value", 4, {9, 0, 1, 0}},
-    {"end with a length", 8, {0, 0, 4, 0}},
-    {"resolution of length 2", 8, {9, 0, 2, 0, 6}},
-    {"resolution twice", 16, {9, 0, 1, 0, 6, 0, 0, 0, 9, 0, 1, 0, 6}},
-    {"resolution 2^-64", 8, {9, 0, 1, 0, 0xc0}},
-    {"resolution 10^-20", 8, {9, 0, 1, 0, 20}},
-    {"offset of length 4", 8, {14, 0, 4, 0}},
-    {"offset twice", 24, {14, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 0, 8, 0}},
-};
-
-enum { BAD_OPTIONS = sizeof bad_options / sizeof bad_options[0] };
-
 /* ---- reading ---- */
-
-static const char *write_file(const struct octets *file)
-{
-    static char path[] = "/tmp/test_capture.XXXXXX";
-    int fd;
-
-    strcpy(path + sizeof path - 7, "XXXXXX");
-    fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, file->bytes, file->length), (ssize_t)file->length);
-    close(fd);
-    return path;
-}
-
-/* What a capture holds, in words. */
-static const char *read_all(struct capture *capture)
-{
-    static char words[1024];
-    size_t length = 0;
-    struct capture_packet packet;
-    struct error err = {0};
-    int result;
-
-    words[0] = '\0';
-    while ((result = capture_next(capture, &packet, &err)) != 0 && length < sizeof words - 100) {
-        int64_t seconds = packet.time / 1000000 - (packet.time % 1000000 < 0);
-
-        if (result == -EBADMSG) {
-            length += (size_t)sprintf(words + length, "! ");
-            ck_assert_int_eq(err.code, -EBADMSG);
-            ck_assert_str_ne(err.text, "");
-            err = (struct error){0};
-            continue;
-        }
-        ck_assert_int_eq(result, 1);
-        length += (size_t)sprintf(words + length, "%lld.%06lld/%u/%u ", (long long)seconds,
-                                  (long long)(packet.time - seconds * 1000000), packet.captured, packet.wire);
-    }
-    if (length > 0)
-        words[length - 1] = '\0';
-    return words;
-}
 
 static const struct {
     void (*make)(struct octets *file);
@@ -453,67 +329,6 @@ START_TEST(files_are_read_as_far_as_they_go)
 }
 END_TEST
 
-START_TEST(damaged_interface_options_do_no_harm)
-{
-    static struct octets file;
-
-    for (size_t i = 0; i < BAD_OPTIONS; i++) {
-        struct capture *capture = NULL;
-        struct error err = {0};
-        const char *path;
-
-        file.length = 0;
-        ng_plain(&file);
-        interface(&file, ETHERNET, bad_options[i].options, bad_options[i].length);
-        enhanced(&file, 1, 8000000, 60);
-        enhanced(&file, 0, 9000000, 60);
-        path = write_file(&file);
-        ck_assert_int_eq(capture_open_file(&capture, path, &err), 0);
-        const char *words = read_all(capture);
-        ck_assert_msg(strcmp(words, "7.999999/61/61 ! 8.000000/60/60 9.000000/60/60") == 0, "%s: %s",
-                      bad_options[i].name, words);
-        capture_close(capture);
-        unlink(path);
-    }
-}
-END_TEST
-
-/* Many times what is read at once, with blocks across the seams. */
-START_TEST(long_files)
-{
-    enum { PACKETS = 4000 };
-    static struct octets file;
-    static const uint8_t twice[] = {9, 0, 1, 0, 6, 0, 0, 0, 9, 0, 1, 0, 6, 0, 0, 0};
-    struct capture *capture = NULL;
-    struct capture_packet packet;
-    const char *path;
-
-    for (unsigned damaged = 0; damaged < PACKETS; damaged += 333) {
-        file.length = 0;
-        file.little = true;
-        section(&file);
-        interface(&file, ETHERNET, NULL, 0);
-        for (unsigned i = 0; i < PACKETS; i++) {
-            if (i == damaged)
-                interface(&file, ETHERNET, twice, sizeof twice);
-            enhanced(&file, i > damaged, i, 60 + i % 7);
-        }
-        path = write_file(&file);
-        ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
-        for (unsigned i = 0; i < PACKETS; i++) {
-            if (i == damaged)
-                ck_assert_int_eq(capture_next(capture, &packet, NULL), -EBADMSG);
-            ck_assert_int_eq(capture_next(capture, &packet, NULL), 1);
-            ck_assert_int_eq(packet.time, i);
-            ck_assert_uint_eq(packet.captured, 60 + i % 7);
-        }
-        ck_assert_int_eq(capture_next(capture, &packet, NULL), 0);
-        capture_close(capture);
-        unlink(path);
-    }
-}
-END_TEST
-
 START_TEST(files_have_no_interface)
 {
     static struct octets file;
@@ -532,25 +347,6 @@ START_TEST(files_have_no_interface)
     capture_close(capture);
     unlink(path);
     capture_close(NULL);
-}
-END_TEST
-
-START_TEST(damaged_options_of_the_first_interface_refuse_the_file)
-{
-    static struct octets file;
-
-    for (size_t i = 0; i < BAD_OPTIONS; i++) {
-        struct capture *capture = NULL;
-        const char *path;
-
-        file.length = 0;
-        file.little = true;
-        section(&file);
-        interface(&file, ETHERNET, bad_options[i].options, bad_options[i].length);
-        path = write_file(&file);
-        ck_assert_int_eq(capture_open_file(&capture, path, NULL), -EBADMSG);
-        unlink(path);
-    }
 }
 END_TEST
 
@@ -664,9 +460,9 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN(
-        "capture", files_are_read_as_far_as_they_go, long_files, files_have_no_interface,
-        damaged_interface_options_do_no_harm, damaged_options_of_the_first_interface_refuse_the_file,
-        inputs_that_are_no_captures_say_why, standard_input_is_read_through_a_pipe, filters_choose_packets,
-        interfaces_that_cannot_be_opened_say_why, allocation_failures_are_reported);
+    return UNIT_RUN("capture", files_are_read_as_far_as_they_go, files_have_no_interface,
+
+                    inputs_that_are_no_captures_say_why, standard_input_is_read_through_a_pipe,
+                    filters_choose_packets, interfaces_that_cannot_be_opened_say_why,
+                    allocation_failures_are_reported);
 }
