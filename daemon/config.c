@@ -286,6 +286,10 @@ int config_check(const struct config *config, struct error *err)
 {
     if (config->flows.active_timeout < config->flows.idle_timeout)
         return error_set(err, -EINVAL, "flows.active_timeout is shorter than flows.idle_timeout");
+    if (config->classify.model[0] != '\0' && config->retrain.directories[0] != '\0')
+        return error_set(
+            err, -EINVAL,
+            "classify.model says which model is used, so retrain.directories can have no effect");
     return 0;
 }
 

@@ -55,6 +55,15 @@ struct config {
         int64_t period;
         uint64_t quota;
     } archive;
+    struct config_retrain {
+        char *store;       /* folder of models */
+        char *directories; /* of labelled archives, separated by blanks; "": no retraining */
+        char *tree;        /* file; "": the one that came with the program */
+        int64_t interval;  /* microseconds; 0: on request only */
+        uint32_t min_flows;
+        double holdout; /* share of the captures */
+        uint32_t keep;  /* earlier models */
+    } retrain;
     struct config_control {
         char *socket;       /* "": none */
         char *group;        /* of the socket; "": that of the process */

@@ -1,12 +1,15 @@
 #include "daemon/installed.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "daemon/paths.h"
 
-const char *installed_model(const struct config *config)
+void installed_model(const struct config *config, char *path)
 {
-    if (config->classify.model[0] != '\0')
-        return config->classify.model;
-    return access(PATHS_MODEL_CURRENT, F_OK) == 0 ? PATHS_MODEL_CURRENT : PATHS_MODEL_SHIPPED;
+    const char *model = config->classify.model[0] != '\0' ? config->classify.model : PATHS_MODEL_SHIPPED;
+
+    (void)snprintf(path, INSTALLED_PATH_MAX, "%s/current", config->retrain.store);
+    if (config->classify.model[0] != '\0' || access(path, F_OK) < 0)
+        (void)snprintf(path, INSTALLED_PATH_MAX, "%s", model);
 }

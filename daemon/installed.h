@@ -4,8 +4,13 @@
 
 #include "daemon/config.h"
 
-/* The model file: classify.model; empty: the current one of the store if there is one, else the one that came
- * with the program. */
-const char *installed_model(const struct config *config);
+enum { INSTALLED_PATH_MAX = 4096 };
+
+/* The model file: classify.model; empty: the current one of retrain.store if there is one, else the one that
+ * came with the program.
+ *
+ * path: INSTALLED_PATH_MAX octets.
+ */
+void installed_model(const struct config *config, char *path);
 
 #endif

@@ -172,12 +172,15 @@ static int train(struct learning *learning, struct error *err)
 
 static int evaluate_model(struct learning *learning, const struct config *config, struct error *err)
 {
-    const char *path = installed_model(config);
+    char path[INSTALLED_PATH_MAX];
     struct report report = {.version = PATHS_VERSION, .date = learning->date, .dataset = learning->dataset};
     struct evaluation evaluation;
     struct model *model;
     bool heldout_only;
-    int r = model_load(&model, path, err);
+    int r;
+
+    installed_model(config, path);
+    r = model_load(&model, path, err);
 
     if (r < 0)
         return r;

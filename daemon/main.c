@@ -48,7 +48,7 @@ static int build_info_print(void)
     printf("zlib           %s\n", zlibVersion());
     printf("cJSON          %s\n", cJSON_Version());
     printf("configuration  %s\n", PATHS_CONFIG);
-    printf("models         %s, %s\n", PATHS_MODEL_CURRENT, PATHS_MODEL_SHIPPED);
+    printf("models         %s, %s\n", PATHS_MODELS, PATHS_MODEL_SHIPPED);
     printf("CUDA engine    %s\n", PATHS_CUDA_MODULE);
     return 0;
 }

@@ -73,10 +73,12 @@ static int classifier_make(struct pipeline *pipeline, const struct pipeline_opti
         .stats = pipeline->stats,
         .writer = pipeline->writer,
     };
+    char path[INSTALLED_PATH_MAX];
     int r = engines_find(&pipeline->engine, (enum config_engine)classify->engine, err);
 
+    installed_model(options->config, path);
     if (r == 0)
-        r = served_model_load(&pipeline->model, installed_model(options->config), classify->threshold, err);
+        r = served_model_load(&pipeline->model, path, classify->threshold, err);
     if (r < 0)
         return r;
     config.engine = pipeline->engine;

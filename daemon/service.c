@@ -1,7 +1,6 @@
 #include "daemon/service.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,139 +8,9 @@
 
 #include "daemon/classifier.h"
 #include "daemon/clock.h"
-#include "daemon/installed.h"
 #include "daemon/log.h"
 #include "daemon/service_state.h"
 #include "daemon/summary.h"
-#include "daemon/writer.h"
-
-enum {
-    LOG_STATS_EVERY = 60, /* seconds */
-    METRICS_EVERY = 15,
-    STATUS_EVERY = 10,
-    WATCH_EVERY = 100000,    /* microseconds: how often watchers get what is new */
-    WATCH_AT_ONCE = 1 << 16, /* octets */
-};
-
-/* ---- what signals and timers do ---- */
-
-static void on_end(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-
-    log_notice("%s: finishing what was captured", number == SIGINT ? "SIGINT" : "SIGTERM");
-    (void)event_base_loopbreak(service->base);
-}
-
-static void on_reload(evutil_socket_t number, short what, void *context)
-{
-    struct error err;
-
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, clock_monotonic());
-    if (service_reload(context, &err) == 0)
-        log_notice("configuration and model have been read again");
-    else
-        log_error("nothing has been changed: %s", err.text);
-    (void)sd_notify(0, "READY=1");
-}
-
-static void on_usr1(evutil_socket_t number, short what, void *context)
-{
-    cJSON *stats = service_stats(context);
-    char *text = cJSON_PrintUnformatted(stats);
-
-    if (text != NULL)
-        log_notice("stats %s", text);
-    cJSON_free(text);
-    cJSON_Delete(stats);
-}
-
-/* The counters as an event in the verdict log. */
-static void on_log_stats(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-    cJSON *event = cJSON_CreateObject();
-    int64_t now = clock_wall();
-    time_t seconds = (time_t)(now / 1000000);
-    char stamp[64], *text, *line;
-    struct tm civil;
-
-    (void)gmtime_r(&seconds, &civil);
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &civil);
-    (void)snprintf(stamp + strlen(stamp), sizeof stamp - strlen(stamp), ".%06d+00:00", (int)(now % 1000000));
-    (void)cJSON_AddStringToObject(event, "timestamp", stamp);
-    (void)cJSON_AddStringToObject(event, "event_type", "stats");
-    (void)cJSON_AddItemToObject(event, "stats", service_stats(service));
-    text = cJSON_PrintUnformatted(event);
-    if (text != NULL && asprintf(&line, "%s\n", text) > 0 && pipeline_writer(service->pipeline) != NULL)
-        writer_say(pipeline_writer(service->pipeline), line);
-    cJSON_free(text);
-    cJSON_Delete(event);
-}
-
-static void on_metrics(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-    struct error err = {0};
-
-    if (service->config.control.metrics_file[0] == '\0')
-        return;
-    if (service_metrics_write(service, &err) < 0 && !service->metrics_failing)
-        log_error("%s", err.text);
-    service->metrics_failing = err.code < 0;
-}
-
-/* One line for `systemctl status`. */
-static void on_status(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-    struct stats_snapshot counts;
-    int64_t now = clock_monotonic();
-    double seconds = (double)(now - service->said) / 1e6;
-    uint64_t packets, dropped;
-
-    stats_read(pipeline_stats(service->pipeline), &counts);
-    packets = stats_seen(&counts.total);
-    dropped = stats_dropped(&counts.total);
-    (void)sd_notifyf(
-        0, "STATUS=%.0f packets/s, %.0f flows/s, %" PRIu64 " flows open, %" PRIu64 " packets dropped",
-        (double)(packets - service->packets_said) / seconds,
-        (double)(counts.finished - service->flows_said) / seconds, counts.total.tracker.flows_active,
-        dropped);
-    service->packets_said = packets;
-    service->flows_said = counts.finished;
-    service->said = now;
-}
-
-/* Feed the service manager's watchdog. This timer runs on the loop of the captures, so it says that they get
- * their turn; the classifier must have done something since the last time, unless it had nothing to do. */
-static void on_watchdog(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-    struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct classifier_status status = {0};
-
-    if (classifier != NULL)
-        classifier_status(classifier, &status);
-    if (status.waiting == 0 || status.batches != service->batches_seen)
-        (void)sd_notify(0, "WATCHDOG=1");
-    service->batches_seen = status.batches;
-}
-
-/* Give watchers the lines that are new. */
-static void on_watch(evutil_socket_t number, short what, void *context)
-{
-    struct service *service = context;
-    static char text[WATCH_AT_ONCE];
-    size_t size;
-
-    if (service->control == NULL || control_stats(service->control)->watchers == 0)
-        return;
-    while ((size = recent_read(service->recent, &service->watched, text, sizeof text)) > 0)
-        control_publish(service->control, text, size);
-}
-
-/* ---- from start to end ---- */
 
 /* Cut capture.interface into names. */
 static int interfaces_name(struct service *service, struct error *err)
@@ -256,49 +125,6 @@ static int socket_open(struct service *service, struct error *err)
     return control_open(&service->control, &options, err);
 }
 
-/* One signal or timer of the loop. microseconds: of a timer. */
-static int event_make(struct service *service, int signal_number, int64_t microseconds, event_callback_fn act,
-                      struct error *err)
-{
-    struct timeval every = {microseconds / 1000000, microseconds % 1000000};
-    struct event *event = signal_number > 0 ? evsignal_new(service->base, signal_number, act, service)
-                                            : event_new(service->base, -1, EV_PERSIST, act, service);
-
-    if (event == NULL || event_add(event, signal_number > 0 ? NULL : &every) < 0) {
-        if (event != NULL)
-            event_free(event);
-        return error_set(err, -ENOMEM, "out of memory");
-    }
-    service->events[service->n_events++] = event;
-    return 0;
-}
-
-static int events_make(struct service *service, struct error *err)
-{
-    static const struct {
-        int signal_number;
-        int64_t microseconds;
-        event_callback_fn act;
-    } rows[] = {
-        {SIGTERM, 0, on_end},
-        {SIGINT, 0, on_end},
-        {SIGHUP, 0, on_reload},
-        {SIGUSR1, 0, on_usr1},
-        {0, WATCH_EVERY, on_watch},
-        {0, STATUS_EVERY * 1000000, on_status},
-        {0, METRICS_EVERY * 1000000, on_metrics},
-        {0, LOG_STATS_EVERY * 1000000, on_log_stats},
-    };
-    uint64_t watchdog;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < sizeof rows / sizeof rows[0]; i++)
-        r = event_make(service, rows[i].signal_number, rows[i].microseconds, rows[i].act, err);
-    if (r == 0 && sd_watchdog_enabled(0, &watchdog) > 0)
-        r = event_make(service, 0, (int64_t)(watchdog / 2), on_watchdog, err);
-    return r;
-}
-
 /* What has to be there before the daemon is ready, in this order: whoever fails takes back those before it.
  */
 static int service_open(struct service *service, struct error *err)
@@ -313,9 +139,11 @@ static int service_open(struct service *service, struct error *err)
     if (r == 0)
         r = interfaces_open(service, err);
     if (r == 0)
+        r = service_retrain_open(service, err);
+    if (r == 0)
         r = socket_open(service, err);
     if (r == 0)
-        r = events_make(service, err);
+        r = service_events_make(service, err);
     return r;
 }
 
@@ -334,7 +162,7 @@ static int service_drain(struct service *service)
     }
     if (pipeline_classifier(service->pipeline) != NULL)
         served = classifier_model(pipeline_classifier(service->pipeline));
-    on_log_stats(-1, 0, service);
+    service_log_stats(service);
     r = pipeline_drain(service->pipeline);
     stats_read(pipeline_stats(service->pipeline), &counts);
     summary.counts = &counts;
@@ -356,6 +184,7 @@ static void service_close(struct service *service)
     for (size_t i = 0; i < service->n_events; i++)
         event_free(service->events[i]);
     control_close(service->control);
+    retrain_free(service->retrain);
     for (size_t i = 0; i < service->n_interfaces; i++)
         live_close(service->live[i]);
     pipeline_free(service->pipeline);
@@ -363,6 +192,7 @@ static void service_close(struct service *service)
     if (service->base != NULL)
         event_base_free(service->base);
     free(service->interface_list);
+    free(service->retrain_list);
     config_deinit(&service->config);
 }
 

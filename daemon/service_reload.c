@@ -7,8 +7,7 @@
 #include "daemon/service_state.h"
 #include "daemon/writer.h"
 
-/* Load what the new configuration says is the model, and have it take over. */
-static int model_exchange(struct service *service, const struct config *config, struct error *err)
+int service_serve(struct service *service, const char *path, double threshold, struct error *err)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
     struct served_model *served;
@@ -16,7 +15,7 @@ static int model_exchange(struct service *service, const struct config *config, 
 
     if (classifier == NULL)
         return 0;
-    r = served_model_load(&served, installed_model(config), config->classify.threshold, err);
+    r = served_model_load(&served, path, threshold, err);
     if (r < 0)
         return r;
     r = classifier_serve(classifier, served, err);
@@ -27,16 +26,18 @@ static int model_exchange(struct service *service, const struct config *config, 
 static int reload(struct service *service, struct error *err)
 {
     struct config config;
+    char path[INSTALLED_PATH_MAX];
     const char *fixed;
     int r = configure(&config, service->options, NULL, err);
 
     if (r < 0)
         return r;
     fixed = config_fixed_change(&service->config, &config);
+    installed_model(&config, path);
     if (fixed != NULL)
         r = error_set(err, -EINVAL, "%s cannot be changed while the program runs: restart it", fixed);
     else
-        r = model_exchange(service, &config, err);
+        r = service_serve(service, path, config.classify.threshold, err);
     if (r == 0) {
         config_exchange(&service->config, &config);
         if (pipeline_writer(service->pipeline) != NULL)

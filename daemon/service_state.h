@@ -1,5 +1,6 @@
 /* service_state.h - what the daemon consists of, for the few files that share it: service.c (from start to
- * end), service_reload.c (SIGHUP), service_verbs.c (what the control socket answers).
+ * end), service_events.c (signals and timers), service_reload.c (SIGHUP), service_retrain.c, service_verbs.c
+ * (what the control socket answers).
  */
 #ifndef DAEMON_SERVICE_STATE_H
 #define DAEMON_SERVICE_STATE_H
@@ -11,10 +12,13 @@
 
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/installed.h"
 #include "daemon/live.h"
+#include "daemon/model_store.h"
 #include "daemon/options.h"
 #include "daemon/pipeline.h"
 #include "daemon/recent.h"
+#include "daemon/retrain.h"
 #include "flowtrack/error.h"
 
 enum { SERVICE_INTERFACES_MAX = 16, SERVICE_EVENTS_MAX = 16 };
@@ -31,6 +35,12 @@ struct service {
     struct live *live[SERVICE_INTERFACES_MAX];      /* (n_interfaces) */
     struct pipeline *pipeline;
     struct recent *recent;
+
+    /* Retraining; NULL: none. */
+    struct retrain *retrain;
+    struct model_store store;
+    char *retrain_list;                      /* retrain.directories, cut into names; owned */
+    char model_at_start[INSTALLED_PATH_MAX]; /* what a candidate is compared with while the store is empty */
 
     /* Around it. */
     struct control *control; /* NULL: no socket */
@@ -52,6 +62,21 @@ struct service {
  * Return: 0; -EINVAL and others with err filled.
  */
 int service_reload(struct service *service, struct error *err);
+
+/* Signals and timers of the loop, the service manager's watchdog among them. Return: 0, -ENOMEM. */
+int service_events_make(struct service *service, struct error *err);
+
+/* Put the counters into the verdict log as an event. */
+void service_log_stats(struct service *service);
+
+/* Load a model and judge with it from now on. Return: 0; what loading returns: the one in use goes on. */
+int service_serve(struct service *service, const char *path, double threshold, struct error *err);
+
+/* Start retraining if it is configured. Return: 0; what model_store_open() and retrain_new() return. */
+int service_retrain_open(struct service *service, struct error *err);
+
+/* Go back to the model before. Return: 0; -ENOENT: there is none; and others. */
+int service_rollback(struct service *service, struct model_store_entry *entry, struct error *err);
 
 /* What the control socket answers; the context of each verb is the service. */
 extern const struct control_verb service_verbs[];

@@ -56,6 +56,25 @@ static void put_clients(cJSON *stats, const struct control_stats *control)
     (void)cJSON_AddNumberToObject(clients, "overflown", (double)control->overflown);
 }
 
+static void put_retrain(cJSON *stats, const struct retrain_status *status)
+{
+    cJSON *retrain = cJSON_AddObjectToObject(stats, "retrain");
+
+    (void)cJSON_AddBoolToObject(retrain, "training", status->training);
+    if (status->training)
+        (void)cJSON_AddStringToObject(retrain, "progress", status->progress);
+    (void)cJSON_AddNumberToObject(retrain, "runs", (double)status->runs);
+    (void)cJSON_AddNumberToObject(retrain, "promoted", (double)status->promoted);
+    (void)cJSON_AddNumberToObject(retrain, "refused", (double)status->refused);
+    (void)cJSON_AddNumberToObject(retrain, "failed", (double)status->failed);
+    (void)cJSON_AddStringToObject(retrain, "last", retrain_outcome_name(status->outcome));
+    if (status->outcome != RETRAIN_NEVER) {
+        (void)cJSON_AddNumberToObject(retrain, "last_ended", (double)status->ended / 1e6);
+        (void)cJSON_AddNumberToObject(retrain, "last_seconds", status->seconds);
+        (void)cJSON_AddStringToObject(retrain, "last_text", status->text);
+    }
+}
+
 cJSON *service_stats(struct service *service)
 {
     struct stats_snapshot snapshot;
@@ -69,6 +88,8 @@ cJSON *service_stats(struct service *service)
     (void)cJSON_AddNumberToObject(stats, "reloads_failed", (double)service->reloads_failed);
     if (pipeline_classifier(service->pipeline) != NULL)
         put_classifier(stats, pipeline_classifier(service->pipeline));
+    if (service->retrain != NULL)
+        put_retrain(stats, retrain_status(service->retrain));
     if (service->control != NULL)
         put_clients(stats, control_stats(service->control));
     return stats;
@@ -239,6 +260,61 @@ static int verb_watch(void *context, const cJSON *arguments, struct control_repl
     return 0;
 }
 
+static int verb_models(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+    struct model_store_entry entries[MODEL_STORE_LIST_MAX];
+    struct error err;
+    int n;
+
+    if (service->retrain == NULL) {
+        (void)snprintf(reply->why, sizeof reply->why,
+                       "there is no store of models: retrain.directories is empty");
+        return -ENOENT;
+    }
+    n = model_store_list(&service->store, entries, &err);
+    if (n < 0) {
+        (void)snprintf(reply->why, sizeof reply->why, "%s", err.text);
+        return n;
+    }
+    reply->message = cJSON_CreateArray();
+    for (int i = 0; i < n; i++) {
+        cJSON *entry = cJSON_CreateObject();
+
+        (void)cJSON_AddNumberToObject(entry, "serial", entries[i].serial);
+        (void)cJSON_AddStringToObject(entry, "id", entries[i].id);
+        (void)cJSON_AddBoolToObject(entry, "current", entries[i].current);
+        (void)cJSON_AddItemToArray(reply->message, entry);
+    }
+    return 0;
+}
+
+static int verb_rollback(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct model_store_entry entry;
+    struct error err;
+    int r = service_rollback(context, &entry, &err);
+
+    if (r < 0)
+        (void)snprintf(reply->why, sizeof reply->why, "%s", err.text);
+    else
+        reply->message = cJSON_CreateString(entry.id);
+    return r;
+}
+
+static int verb_retrain(void *context, const cJSON *arguments, struct control_reply *reply)
+{
+    struct service *service = context;
+    struct error err;
+    int r = service->retrain != NULL
+                ? retrain_start(service->retrain, &err)
+                : error_set(&err, -ENOENT, "retrain.directories names no archives to learn from");
+
+    if (r < 0)
+        (void)snprintf(reply->why, sizeof reply->why, "%s", err.text);
+    return r;
+}
+
 static int verb_reload(void *context, const cJSON *arguments, struct control_reply *reply)
 {
     struct error err;
@@ -270,6 +346,9 @@ const struct control_verb service_verbs[] = {
     {"flows", "the latest verdicts; limit, label, host", false, verb_flows},
     {"watch", "verdicts as they are made", false, verb_watch},
     {"model", "the model in use", false, verb_model},
+    {"models", "those that are kept, the oldest first", false, verb_models},
+    {"rollback", "go back to the model before", true, verb_rollback},
+    {"retrain", "learn from the archives now", true, verb_retrain},
     {"reload", "read configuration and model again, as one transaction", true, verb_reload},
     {"rotate", "begin new files", true, verb_rotate},
     {"version", "of the program", false, verb_version},

@@ -78,7 +78,8 @@ static void verdicts_flush(struct writer *writer, int64_t now)
     (void)log_file_flush(writer->config.verdicts, now, &written, &lost, &failure);
     output->counts.written += written;
     output->counts.lost += lost;
-    output_report(output, &failure);
+    if (written > 0 || failure.code < 0) /* nothing to write proves nothing */
+        output_report(output, &failure);
 }
 
 static void verdicts_write(struct writer *writer, const struct flow_batch *batch, int64_t now)
@@ -180,6 +181,8 @@ static void *run(void *context)
         if (r == 1)
             batch_done(writer, item);
     }
+    look_after(writer, clock_wall());
+    counts_report(writer);
     return NULL;
 }
 
