@@ -101,6 +101,12 @@ int evaluate(struct evaluation *evaluation, const struct predictions *prediction
 
 void evaluation_deinit(struct evaluation *evaluation);
 
+/* The captures, those with the smallest share right first.
+ *
+ * Return: (n_captures) pointers, freed by the caller; NULL: no memory.
+ */
+const struct evaluation_capture **evaluation_worst_captures(const struct evaluation *evaluation);
+
 /* Say in words what a macro-F1 is worth beside that of the baseline.
  *
  * text: (size) filled; "" where there is no baseline.

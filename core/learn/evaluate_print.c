@@ -210,16 +210,25 @@ static int by_share_right(const void *a, const void *b)
     return share_x != share_y ? (share_x > share_y) - (share_x < share_y) : strcmp(x->name, y->name);
 }
 
+const struct evaluation_capture **evaluation_worst_captures(const struct evaluation *evaluation)
+{
+    const struct evaluation_capture **captures = calloc(evaluation->n_captures + 1, sizeof(*captures));
+
+    if (captures == NULL)
+        return NULL;
+    for (size_t i = 0; i < evaluation->n_captures; i++)
+        captures[i] = &evaluation->captures[i];
+    qsort(captures, evaluation->n_captures, sizeof(*captures), by_share_right);
+    return captures;
+}
+
 static void print_captures(FILE *file, const struct evaluation *evaluation)
 {
     size_t n = evaluation->n_captures, shown = n < CAPTURES_SHOWN ? n : CAPTURES_SHOWN;
-    const struct evaluation_capture **captures = calloc(n + 1, sizeof(*captures));
+    const struct evaluation_capture **captures = evaluation_worst_captures(evaluation);
 
     if (captures == NULL)
         return;
-    for (size_t i = 0; i < n; i++)
-        captures[i] = &evaluation->captures[i];
-    qsort(captures, n, sizeof(*captures), by_share_right);
     fprintf(file, "\nEach capture, the worst first\n  %9s%9s%9s  %s\n", "flows", "right", "unknown",
             "capture");
     for (size_t i = 0; i < shown; i++)

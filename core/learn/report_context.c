@@ -9,6 +9,8 @@
 #include "core/learn/report_parts.h"
 #include "core/tree/describe.h"
 
+enum { CAPTURES_SHOWN = 200 };
+
 /* One figure of every epoch. */
 static void series_of(const struct train_result *history, size_t offset, double *values)
 {
@@ -85,31 +87,40 @@ void report_history(FILE *file, const struct report_page *page)
     report_section_end(file);
 }
 
+static void write_capture(FILE *file, const struct evaluation_capture *capture)
+{
+    fputs("<tr><td class=\"wide\">", file);
+    html_text(file, capture->name);
+    fputs("</td><td class=\"text soft\">", file);
+    html_text(file, capture->labels);
+    fprintf(file,
+            "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
+            "</td><td><div class=\"bar\"><i style=\"width:%.1f%%\"></i></div></td></tr>\n",
+            capture->flows, capture->right, capture->unknown,
+            100 * (double)capture->right / (double)capture->flows);
+}
+
 void report_captures(FILE *file, const struct report_page *page)
 {
     const struct evaluation *evaluation = page->evaluation;
+    const struct evaluation_capture **captures;
+    size_t n, shown;
 
-    if (evaluation == NULL)
+    if (evaluation == NULL || (captures = evaluation_worst_captures(evaluation)) == NULL)
         return;
+    n = evaluation->n_captures;
+    shown = n < CAPTURES_SHOWN ? n : CAPTURES_SHOWN;
     report_section(file, "Capture by capture");
-    fputs("<div class=\"scroll\"><table><thead><tr><th>capture</th><th "
-          "class=\"text\">holds</th><th>flows</th><th>right"
-          "</th><th>unknown</th><th></th></tr></thead><tbody>\n",
+    fputs("<div class=\"scroll\"><table><thead><tr><th>capture, the worst first</th><th "
+          "class=\"text\">holds</th>"
+          "<th>flows</th><th>right</th><th>unknown</th><th></th></tr></thead><tbody>\n",
           file);
-    for (size_t i = 0; i < evaluation->n_captures; i++) {
-        const struct evaluation_capture *capture = &evaluation->captures[i];
-
-        fputs("<tr><td class=\"wide\">", file);
-        html_text(file, capture->name);
-        fputs("</td><td class=\"text soft\">", file);
-        html_text(file, capture->labels);
-        fprintf(file,
-                "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
-                "</td><td><div class=\"bar\"><i style=\"width:%.1f%%\"></i></div></td></tr>\n",
-                capture->flows, capture->right, capture->unknown,
-                100 * (double)capture->right / (double)capture->flows);
-    }
+    for (size_t i = 0; i < shown; i++)
+        write_capture(file, captures[i]);
     fputs("</tbody></table></div>\n", file);
+    if (shown < n)
+        fprintf(file, "<p class=\"soft\">And %zu better ones.</p>\n", n - shown);
+    free(captures);
     report_section_end(file);
 }
 

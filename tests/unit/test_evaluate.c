@@ -241,6 +241,41 @@ START_TEST(text_puts_majority_and_baseline_beside_the_accuracy)
 }
 END_TEST
 
+START_TEST(a_figure_is_put_beside_the_baseline_in_words)
+{
+    char text[512];
+
+    ck_assert(!evaluation_worth(text, sizeof(text), 0.70, 0.74));
+    ck_assert_ptr_nonnull(strstr(text, "TTL alone reach 0.740, the model 0.700"));
+    ck_assert(!evaluation_worth(text, sizeof(text), 0.70, 0.69));
+    ck_assert_ptr_nonnull(strstr(text, "expect less on traffic from elsewhere"));
+    ck_assert(evaluation_worth(text, sizeof(text), 0.80, 0.70));
+    ck_assert_ptr_nonnull(strstr(text, "0.100 above"));
+    ck_assert(!evaluation_worth(text, sizeof(text), 0.80, NAN));
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(captures_come_worst_first)
+{
+    struct dataset *dataset = flows_of_counts(labels, 3, 3, counts);
+    struct predictions predictions = predict(dataset, &with_other);
+    const struct evaluation_capture **captures;
+    struct evaluation e;
+
+    /* Right: 2 of 4, 4 of 6, 2 of 2. */
+    ck_assert_int_eq(evaluate(&e, &predictions, NULL, NULL, NULL), 0);
+    captures = evaluation_worst_captures(&e);
+    ck_assert_str_eq(captures[0]->name, "capture-000");
+    ck_assert_str_eq(captures[1]->name, "capture-001");
+    ck_assert_str_eq(captures[2]->name, "capture-002");
+    free(captures);
+    evaluation_deinit(&e);
+    predictions_deinit(&predictions);
+    dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(text_says_what_is_lost_without_other)
 {
     const unsigned classes[] = {4, 0, 0, 4};
@@ -301,6 +336,7 @@ int main(void)
                     a_model_without_other_is_measured_on_it_all_the_same, thresholds_turn_names_into_unknown,
                     coverage_and_precision_follow_the_confidence,
                     temperature_changes_the_calibration_not_the_winners, captures_are_counted_by_name,
-                    text_puts_majority_and_baseline_beside_the_accuracy, text_says_what_is_lost_without_other,
-                    json_carries_the_figures, no_flows_are_refused);
+                    text_puts_majority_and_baseline_beside_the_accuracy,
+                    a_figure_is_put_beside_the_baseline_in_words, captures_come_worst_first,
+                    text_says_what_is_lost_without_other, json_carries_the_figures, no_flows_are_refused);
 }
