@@ -160,6 +160,8 @@ static void print_confusion(FILE *file, const struct evaluation *evaluation, int
 
 static void print_confidence(FILE *file, const struct evaluation *evaluation)
 {
+    if (evaluation->all.flows == 0)
+        return;
     fprintf(file, "\nConfidence\n  expected calibration error %.3f, with temperature %.2f %.3f\n",
             evaluation->calibration_error_before, evaluation->temperature, evaluation->calibration_error);
     fprintf(file, "  %-18s", "precision wanted");
@@ -183,7 +185,7 @@ static void print_unknown(FILE *file, const struct evaluation *evaluation)
                 "name;\n"
                 "  most traffic of a gateway is such traffic.\n",
                 DATASET_OTHER);
-    else
+    else if (evaluation->known > 0)
         fprintf(file,
                 "  %" PRIu64
                 " flows of \"%s\": AUROC %.3f against the classes; what keeps 90 %% of the classes lets "
@@ -243,9 +245,9 @@ int evaluation_print(FILE *file, const struct evaluation *evaluation)
 {
     int width = name_width(evaluation);
 
-    fprintf(file, "%" PRIu64 " flows of %zu captures: %" PRIu64 " of the classes, %" PRIu64 " of \"%s\"\n\n",
-            evaluation->flows, evaluation->n_captures, evaluation->known, evaluation->unknowns,
-            DATASET_OTHER);
+    fprintf(file, "%" PRIu64 " flows of %zu capture%s: %" PRIu64 " of the classes, %" PRIu64 " of \"%s\"\n\n",
+            evaluation->flows, evaluation->n_captures, evaluation->n_captures == 1 ? "" : "s",
+            evaluation->known, evaluation->unknowns, DATASET_OTHER);
     print_views(file, evaluation, width);
     print_labels(file, evaluation, width);
     print_confusion(file, evaluation, width);

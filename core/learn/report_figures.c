@@ -120,7 +120,7 @@ void report_tiles(FILE *file, const struct report_page *page)
     snprintf(first, sizeof(first), "%.3f at temperature 1", evaluation->calibration_error_before);
     snprintf(second, sizeof(second), "temperature %.2f", evaluation->temperature);
     tile(file, "Calibration error", evaluation->calibration_error, first, second);
-    if (evaluation->unknowns > 0) {
+    if (evaluation->unknowns > 0 && evaluation->known > 0) {
         snprintf(first, sizeof(first), "%.0f %% of \"other\" let through", 100 * evaluation->let_through);
         tile(file, "Unknown noticed (AUROC)", evaluation->auroc, first, "when 90 % of the classes are kept");
     }
@@ -357,7 +357,7 @@ void report_confidence(FILE *file, const struct report_page *page)
 {
     const struct evaluation *evaluation = page->evaluation;
 
-    if (evaluation == NULL)
+    if (evaluation == NULL || evaluation->all.flows == 0)
         return;
     report_section(file, "How far to trust a confidence");
     fputs("<div class=\"pair\">\n", file);

@@ -296,6 +296,29 @@ START_TEST(text_says_what_is_lost_without_other)
 }
 END_TEST
 
+/* Traffic of no class only, and a model that knows nothing of it: hardly a figure is left, and none is "nan".
+ */
+START_TEST(text_without_any_class_has_no_figures)
+{
+    const unsigned none[] = {0, 0, 6};
+    struct dataset *dataset = flows_of_counts(labels, 3, 1, none);
+    struct predictions predictions = predict(dataset, &without_other);
+    struct evaluation e;
+    char *text;
+
+    ck_assert_int_eq(evaluate(&e, &predictions, NULL, NULL, NULL), 0);
+    ck_assert_uint_eq(e.known, 0);
+    ck_assert_uint_eq(e.named_other, e.named);
+    text = print(&e);
+    ck_assert_msg(strstr(text, "nan") == NULL, "%s", text);
+    ck_assert_ptr_nonnull(strstr(text, "6 flows of 1 capture:"));
+    free(text);
+    evaluation_deinit(&e);
+    predictions_deinit(&predictions);
+    dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(json_carries_the_figures)
 {
     struct dataset *dataset = flows_of_counts(labels, 3, 3, counts);
@@ -338,5 +361,6 @@ int main(void)
                     temperature_changes_the_calibration_not_the_winners, captures_are_counted_by_name,
                     text_puts_majority_and_baseline_beside_the_accuracy,
                     a_figure_is_put_beside_the_baseline_in_words, captures_come_worst_first,
-                    text_says_what_is_lost_without_other, json_carries_the_figures, no_flows_are_refused);
+                    text_says_what_is_lost_without_other, text_without_any_class_has_no_figures,
+                    json_carries_the_figures, no_flows_are_refused);
 }
