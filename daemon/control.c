@@ -235,6 +235,22 @@ static int socket_set_owner(const char *path, const char *group, struct error *e
     return 0;
 }
 
+/* A daemon that is started by hand, not by its unit, finds no folder for its socket. */
+static int folder_make(const char *path, struct error *err)
+{
+    char folder[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    char *end;
+
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    end = strrchr(folder, '/');
+    if (end == NULL || end == folder)
+        return 0;
+    *end = '\0';
+    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        return error_set(err, -errno, "%s: its folder cannot be made: %s", path, strerror(errno));
+    return 0;
+}
+
 /* Make a listening socket at options->path. Return: descriptor, or a negative errno value. */
 static int socket_make(const struct control_options *options, struct error *err)
 {
@@ -247,6 +263,9 @@ static int socket_make(const struct control_options *options, struct error *err)
     strcpy(address.sun_path, options->path);
     if (socket_alive(&address))
         return error_set(err, -EADDRINUSE, "%s: another daemon answers there", options->path);
+    result = folder_make(options->path, err);
+    if (result < 0)
+        return result;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_set(err, -errno, "%s: %s", options->path, strerror(errno));

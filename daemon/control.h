@@ -71,7 +71,8 @@ struct control_stats {
     uint64_t watchers;  /* of them */
 };
 
-/* Open the socket and serve it on the loop. The process must ignore SIGPIPE: clients vanish.
+/* Open the socket and serve it on the loop; its folder is made if it is missing. The process must ignore
+ * SIGPIPE: clients vanish.
  *
  * Return: 0; -EADDRINUSE (another daemon answers there), -EACCES, -EINVAL (no such group, path too long),
  * -EIO, -ENOMEM with err filled.
