@@ -21,6 +21,7 @@ enum {
 struct offline {
     const struct options *options;
     const struct rules *rules;
+    const char *filter; /* BPF expression, "": every packet */
     const volatile sig_atomic_t *stop;
     struct pipeline *pipeline;
     struct intake *intake;
@@ -112,6 +113,11 @@ static void capture_read(struct offline *run, const char *path)
 
     if (r < 0) {
         refuse(run, &what);
+        return;
+    }
+    if (run->filter[0] != '\0' && capture_set_filter(capture, run->filter, &what) < 0) {
+        complain(run, &what);
+        capture_close(capture);
         return;
     }
     run->summary.files++;
@@ -223,6 +229,7 @@ int offline_run(const struct options *options, const struct config *config, cons
     struct offline run = {
         .options = options,
         .rules = rules_find(config_rules_names[config->flows.rules]),
+        .filter = config->capture.filter,
         .stop = stop,
         .last_time = INT64_MIN,
         .summary = {.packets = packets, .records = options->write_records != NULL},
