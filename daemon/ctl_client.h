@@ -11,12 +11,12 @@ struct ctl_client;
 
 /* Connect to a daemon.
  *
- * timeout: seconds that any single answer may take.
+ * path: kept by reference, to name it in messages.
  *
  * Return: 0; -ENOENT, -ECONNREFUSED (no daemon there), -EACCES, -EINVAL (path too long), -ENOMEM with err
  * filled.
  */
-int ctl_client_open(struct ctl_client **clientp, const char *path, unsigned timeout, struct error *err);
+int ctl_client_open(struct ctl_client **clientp, const char *path, struct error *err);
 
 void ctl_client_close(struct ctl_client *client);
 
@@ -30,13 +30,13 @@ int ctl_client_ask(struct ctl_client *client, const char *verb, const cJSON *arg
 
 /* Read the next line.
  *
- * line: without its newline, valid until the next call.
+ * timeout: milliseconds that the whole line may take; -1: no limit. What has come of it by then is kept for
+ * the next call. line: without its newline, valid until the next call.
  *
- * Return: 0; -EPIPE (the daemon has closed the connection), -ETIMEDOUT, -EIO, -ENOMEM with err filled.
+ * Return: 0; -ETIMEDOUT; -EPIPE (the daemon has closed the connection), -EMSGSIZE, -EIO, -ENOMEM with err
+ * filled.
  */
-int ctl_client_line(struct ctl_client *client, const char **line, size_t *length, struct error *err);
-
-/* From now on wait for lines without limit (a stream). */
-void ctl_client_wait_forever(struct ctl_client *client);
+int ctl_client_line(struct ctl_client *client, int timeout, const char **line, size_t *length,
+                    struct error *err);
 
 #endif

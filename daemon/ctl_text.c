@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_MAX = 128, COLUMNS_MAX = 32, INDENT = 2, NAME_WIDTH_MAX = 40 };
+enum { COLUMNS_MAX = 32, INDENT = 2, NAME_WIDTH_MAX = 40 };
 
 static bool is_scalar(const cJSON *value)
 {
@@ -43,25 +43,38 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-/* A scalar as text. cell: CELL_MAX octets. */
-static void cell_of(const cJSON *value, char *cell)
+void ctl_text_cell(const cJSON *value, char *cell)
 {
     if (value == NULL || cJSON_IsNull(value))
-        (void)snprintf(cell, CELL_MAX, "-");
+        (void)snprintf(cell, CTL_CELL_MAX, "-");
     else if (cJSON_IsBool(value))
-        (void)snprintf(cell, CELL_MAX, "%s", cJSON_IsTrue(value) ? "yes" : "no");
+        (void)snprintf(cell, CTL_CELL_MAX, "%s", cJSON_IsTrue(value) ? "yes" : "no");
     else if (cJSON_IsString(value))
-        (void)snprintf(cell, CELL_MAX, "%s", value->valuestring);
+        (void)snprintf(cell, CTL_CELL_MAX, "%s", value->valuestring);
     else if (cJSON_IsNumber(value) && fabs(value->valuedouble) < 1e15 &&
              value->valuedouble == floor(value->valuedouble))
-        (void)snprintf(cell, CELL_MAX, "%.0f", value->valuedouble);
+        (void)snprintf(cell, CTL_CELL_MAX, "%.0f", value->valuedouble);
     else if (cJSON_IsNumber(value))
-        (void)snprintf(cell, CELL_MAX, "%.6g", value->valuedouble);
+        (void)snprintf(cell, CTL_CELL_MAX, "%.6g", value->valuedouble);
     else if (all_scalars(value))
-        (void)snprintf(cell, CELL_MAX, "[%d]", cJSON_GetArraySize(value));
+        (void)snprintf(cell, CTL_CELL_MAX, "[%d]", cJSON_GetArraySize(value));
     else
-        (void)snprintf(cell, CELL_MAX, "{%d}", cJSON_GetArraySize(value));
+        (void)snprintf(cell, CTL_CELL_MAX, "{%d}", cJSON_GetArraySize(value));
     make_printable(cell);
+}
+
+void ctl_text_amount(double amount, char *text)
+{
+    static const char prefixes[] = "KMGTPE";
+    const char *prefix = prefixes;
+
+    if (amount < 1000) {
+        (void)snprintf(text, CTL_AMOUNT_MAX, "%.0f", amount);
+        return;
+    }
+    for (amount /= 1000; amount >= 999.95 && prefix[1] != '\0'; amount /= 1000)
+        prefix++;
+    (void)snprintf(text, CTL_AMOUNT_MAX, "%.1f%c", amount, *prefix);
 }
 
 struct table {
@@ -86,7 +99,7 @@ static int column_find(struct table *table, const char *name)
 
 static void table_measure(struct table *table, const cJSON *rows)
 {
-    char cell[CELL_MAX];
+    char cell[CTL_CELL_MAX];
     const cJSON *row;
     const cJSON *value;
 
@@ -99,7 +112,7 @@ static void table_measure(struct table *table, const cJSON *rows)
 
             if (column < 0)
                 continue;
-            cell_of(value, cell);
+            ctl_text_cell(value, cell);
             width = (int)strlen(cell);
             if (width > table->widths[column])
                 table->widths[column] = width;
@@ -110,7 +123,7 @@ static void table_measure(struct table *table, const cJSON *rows)
 
 static void table_row(FILE *to, const struct table *table, const cJSON *row, int indent)
 {
-    char cell[CELL_MAX];
+    char cell[CTL_CELL_MAX];
 
     (void)fprintf(to, "%*s", indent, "");
     for (int i = 0; i < table->n_columns; i++) {
@@ -119,7 +132,7 @@ static void table_row(FILE *to, const struct table *table, const cJSON *row, int
         if (row == NULL)
             (void)snprintf(cell, sizeof cell, "%s", table->names[i]);
         else
-            cell_of(cJSON_GetObjectItemCaseSensitive(row, table->names[i]), cell);
+            ctl_text_cell(cJSON_GetObjectItemCaseSensitive(row, table->names[i]), cell);
         (void)fprintf(to, table->numeric[i] ? "%*s" : "%-*s", width, cell);
         (void)fputs(i + 1 < table->n_columns ? "  " : "\n", to);
     }
@@ -155,13 +168,13 @@ static int names_width(const cJSON *object)
 static void print_object(FILE *to, const cJSON *object, int indent)
 {
     int width = names_width(object);
-    char cell[CELL_MAX];
+    char cell[CTL_CELL_MAX];
     const cJSON *item;
 
     cJSON_ArrayForEach(item, object)
     {
         if (is_scalar(item)) {
-            cell_of(item, cell);
+            ctl_text_cell(item, cell);
             (void)fprintf(to, "%*s%-*s  %s\n", indent, "", width, item->string, cell);
         } else if (cJSON_GetArraySize(item) == 0) {
             (void)fprintf(to, "%*s%-*s  none\n", indent, "", width, item->string);
@@ -174,7 +187,7 @@ static void print_object(FILE *to, const cJSON *object, int indent)
 
 static void print_value(FILE *to, const cJSON *value, int indent)
 {
-    char cell[CELL_MAX];
+    char cell[CTL_CELL_MAX];
     const cJSON *item;
 
     if (cJSON_IsObject(value)) {
@@ -184,7 +197,7 @@ static void print_value(FILE *to, const cJSON *value, int indent)
     } else if (cJSON_IsArray(value)) {
         cJSON_ArrayForEach(item, value) print_value(to, item, indent);
     } else {
-        cell_of(value, cell);
+        ctl_text_cell(value, cell);
         (void)fprintf(to, "%*s%s\n", indent, "", cell);
     }
 }

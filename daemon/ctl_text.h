@@ -7,6 +7,14 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+enum { CTL_CELL_MAX = 128, CTL_AMOUNT_MAX = 16 };
+
+/* A scalar as text fit for a terminal; "-" for nothing. cell: CTL_CELL_MAX octets. */
+void ctl_text_cell(const cJSON *value, char *cell);
+
+/* An amount with a decimal prefix: "999", "1.2K", "34.5M". text: CTL_AMOUNT_MAX octets. */
+void ctl_text_amount(double amount, char *text);
+
 /* Print a value. Control characters in strings come out as "?", so that nothing a flow carries reaches the
  * terminal raw. */
 void ctl_text_print(FILE *to, const cJSON *value);

@@ -10,10 +10,12 @@
 #include <sysexits.h>
 
 #include "daemon/ctl_client.h"
+#include "daemon/ctl_flow.h"
 #include "daemon/ctl_text.h"
+#include "daemon/ctl_top.h"
 #include "daemon/exit_status.h"
 
-enum { ANSWER_SECONDS = 10 };
+enum { ANSWER_MILLISECONDS = 10000, TOP_SECONDS = 2 };
 
 static const char default_socket[] = "/run/flowclassd/control.sock";
 
@@ -22,6 +24,7 @@ static const char usage[] = "usage: flowclassctl [-s SOCKET] [-j] VERB [NAME=VAL
                             "Ask a running flowclassd. Common verbs:\n"
                             "  stats            counters, queues, engine, model\n"
                             "  flows            the latest verdicts; limit=N label=L host=ADDRESS\n"
+                            "  top              a screen of labels, hosts and losses; seconds=N screens=N\n"
                             "  watch            verdicts as they are made, until interrupted\n"
                             "  model, models    the model in use; those that are kept\n"
                             "  retrain          train on the archives now\n"
@@ -111,8 +114,31 @@ static int request_parse(struct request *request, int argc, char *argv[])
     return 0;
 }
 
-/* Print one line of an answer. Return: exit status; what is no envelope (metrics, a verdict) goes out as it
- * came. */
+/* A message for people. */
+static void message_show(const cJSON *message)
+{
+    const cJSON *line;
+
+    if (!cJSON_IsArray(message) || !ctl_flow_is(message)) {
+        ctl_text_print(stdout, message);
+        return;
+    }
+    ctl_flow_heading(stdout);
+    cJSON_ArrayForEach(line, message) ctl_flow_row(stdout, line);
+}
+
+/* A line that is no envelope: a verdict of a stream, or text (metrics). */
+static void text_show(const struct request *request, const cJSON *value, const char *line, size_t length)
+{
+    if (!request->json && ctl_flow_is(value)) {
+        ctl_flow_row(stdout, value);
+        return;
+    }
+    (void)fwrite(line, 1, length, stdout);
+    (void)putchar('\n');
+}
+
+/* Print one line of an answer. Return: exit status. */
 static int line_show(const struct request *request, const char *line, size_t length)
 {
     cJSON *answer = length > 0 && *line == '{' ? cJSON_ParseWithLength(line, length) : NULL;
@@ -122,15 +148,13 @@ static int line_show(const struct request *request, const char *line, size_t len
 
     if (state != NULL && strcmp(state, "OK") != 0)
         status = EX_UNAVAILABLE;
-    if (state == NULL || request->json) {
-        (void)fwrite(line, 1, length, stdout);
-        (void)putchar('\n');
-    } else if (status != EX_OK) {
+    if (state == NULL || request->json)
+        text_show(request, answer, line, length);
+    else if (status != EX_OK)
         (void)fprintf(stderr, "flowclassctl: %s: %s\n", request->verb,
                       cJSON_IsString(message) ? message->valuestring : "refused");
-    } else if (message != NULL) {
-        ctl_text_print(stdout, message);
-    }
+    else if (message != NULL)
+        message_show(message);
     cJSON_Delete(answer);
     return status;
 }
@@ -145,25 +169,47 @@ static bool more_follows(const struct request *request, const char *line, int st
     return *line != '{' && strcmp(line, "# EOF") != 0;
 }
 
+/* A number among the arguments. */
+static unsigned argument_number(const struct request *request, const char *name, unsigned otherwise)
+{
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(request->arguments, name);
+
+    return cJSON_IsNumber(number) && number->valueint >= 0 ? (unsigned)number->valueint : otherwise;
+}
+
+static int top(const struct request *request, struct error *err)
+{
+    struct ctl_client *client;
+    int result = ctl_client_open(&client, request->socket, err);
+
+    if (result == 0) {
+        result = ctl_top_run(client, argument_number(request, "seconds", TOP_SECONDS),
+                             argument_number(request, "screens", 0), err);
+        ctl_client_close(client);
+    }
+    return exit_status(result);
+}
+
 static int ask(const struct request *request, struct error *err)
 {
     struct ctl_client *client;
     const char *line = "";
     size_t length;
+    int timeout = ANSWER_MILLISECONDS;
     int status = EX_OK;
-    int result = ctl_client_open(&client, request->socket, ANSWER_SECONDS, err);
+    int result = ctl_client_open(&client, request->socket, err);
 
     if (result < 0)
         return exit_status(result);
     result = ctl_client_ask(client, request->verb, request->arguments, err);
     do {
         if (result == 0)
-            result = ctl_client_line(client, &line, &length, err);
+            result = ctl_client_line(client, timeout, &line, &length, err);
         if (result < 0)
             break;
         status = line_show(request, line, length);
         if (strcmp(request->verb, "watch") == 0) {
-            ctl_client_wait_forever(client);
+            timeout = -1;
             (void)fflush(stdout);
         }
     } while (more_follows(request, line, status));
@@ -179,7 +225,7 @@ int main(int argc, char *argv[])
     int status = result < 0 ? -result : EX_OK;
 
     if (result == 0) {
-        status = ask(&request, &err);
+        status = strcmp(request.verb, "top") == 0 ? top(&request, &err) : ask(&request, &err);
         if (err.code != 0)
             (void)fprintf(stderr, "flowclassctl: %s\n", err.text);
     }
