@@ -15,7 +15,7 @@ static int rows_init(struct encode_rows *rows, const struct element *element, si
     rows->first_row = malloc((parents + 1) * sizeof *rows->first_row);
     rows->absent = malloc(max * sizeof *rows->absent);
     if (element->scope == SCOPE_PACKET)
-        rows->of.packets = rows->packets = malloc(max * sizeof *rows->packets);
+        rows->of.packets = rows->packets = calloc(max + FIELD_PACKETS_BEYOND, sizeof *rows->packets);
     if (element->scope == SCOPE_ID)
         rows->of.ids = rows->ids = malloc(max * sizeof *rows->ids);
     if (element->scope == SCOPE_SIDE) {

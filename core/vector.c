@@ -1,4 +1,4 @@
-#include "core/vector.h"
+#include "core/vector_lanes.h"
 
 VECTOR_CLONES
 void vector_log1p(const float *x, float *y, size_t n)
@@ -16,10 +16,8 @@ void vector_log1p(const float *x, float *y, size_t n)
         u = 1 + v;
         /* What the sum lost, exactly: small - (u - big). */
         swap = v > 1;
-        lost = (vector_float)(((vector_int)(vector_float){} + 0x3f800000) & swap) +
-               (vector_float)((vector_int)v & ~swap);
-        lost -= u - ((vector_float)((vector_int)v & swap) +
-                     (vector_float)(((vector_int)(vector_float){} + 0x3f800000) & ~swap));
+        lost = (vector_float)(swap & VECTOR_ONE_BITS) + (vector_float)((vector_int)v & ~swap);
+        lost -= u - ((vector_float)((vector_int)v & swap) + (vector_float)(~swap & VECTOR_ONE_BITS));
         /* u = 2^exponent * (1 + f), 1 + f in [sqrt(1/2), sqrt(2)). */
         bits = (vector_int)u - sqrt_half;
         exponent = __builtin_convertvector(bits >> 23, vector_float);

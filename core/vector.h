@@ -1,17 +1,11 @@
-/* vector.h - what the loops over many values share: a vector type, and one copy of a function per CPU level.
+/* vector.h - loops over many values, compiled once for each level of the CPU.
  */
 #ifndef CORE_VECTOR_H
 #define CORE_VECTOR_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 enum { VECTOR_LANES = 16 };
-
-/* Sixteen floats; the compiler splits them into what the instruction set has. Not passed between functions.
- */
-typedef float vector_float __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
-typedef int32_t vector_int __attribute__((vector_size(4 * VECTOR_LANES), may_alias));
 
 /* A function with this attribute is compiled for each level; the loader picks at start, before the thread
  * sanitizer is ready for it. */

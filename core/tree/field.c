@@ -13,13 +13,17 @@ struct field_row {
 
 /* Rows of one direction's packet sizes, and of one side's ttl and ids, in the order of enum field. */
 #define SIZES_ROWS(base, side, side_name)                                                                    \
-    [(base)] = {"packets." side ".count", SCOPE_RECORD, GROUP_SIZES, "listed packets " side_name},           \
-    [(base) + 1] = {"packets." side ".mean", SCOPE_RECORD, GROUP_SIZES, "mean payload of a listed packet"},  \
-    [(base) + 2] = {"packets." side ".deviation", SCOPE_RECORD, GROUP_SIZES, "standard deviation of it"},    \
-    [(base) + 3] = {"packets." side ".max", SCOPE_RECORD, GROUP_SIZES, "largest payload"},                   \
-    [(base) + 4] = {"packets." side ".min", SCOPE_RECORD, GROUP_SIZES, "smallest payload"},                  \
-    [(base) + 5] = {"packets." side ".large", SCOPE_RECORD, GROUP_SIZES, "share of at least 1200 octets"},   \
-    [(base) + 6] = {"packets." side ".small", SCOPE_RECORD, GROUP_SIZES, "share of less than 100 octets"}
+    [(base)] = {"packets." side ".count", SCOPE_RECORD, GROUP_PACKET_LIST, "listed packets " side_name},     \
+    [(base) + 1] = {"packets." side ".mean", SCOPE_RECORD, GROUP_PACKET_LIST,                                \
+                    "mean payload of a listed packet"},                                                      \
+    [(base) + 2] = {"packets." side ".deviation", SCOPE_RECORD, GROUP_PACKET_LIST,                           \
+                    "standard deviation of it"},                                                             \
+    [(base) + 3] = {"packets." side ".max", SCOPE_RECORD, GROUP_PACKET_LIST, "largest payload"},             \
+    [(base) + 4] = {"packets." side ".min", SCOPE_RECORD, GROUP_PACKET_LIST, "smallest payload"},            \
+    [(base) + 5] = {"packets." side ".large", SCOPE_RECORD, GROUP_PACKET_LIST,                               \
+                    "share of at least 1200 octets"},                                                        \
+    [(base) + 6] = {"packets." side ".small", SCOPE_RECORD, GROUP_PACKET_LIST,                               \
+                    "share of less than 100 octets"}
 
 #define TTL_ROWS(base, side, scope_, group_)                                                                 \
     [(base)] = {side "ttl", scope_, group_, "lowest time to live, 0 if unknown"},                            \
@@ -51,14 +55,14 @@ static const struct field_row fields[FIELDS] = {
     [FIELD_LISTED] = {"packets.listed", SCOPE_RECORD, GROUP_TOTALS, "entries of the packet list"},
     SIZES_ROWS(FIELD_SIZES_OUT, "out", "that go out"),
     SIZES_ROWS(FIELD_SIZES_IN, "in", "that come in"),
-    [FIELD_IPT_LOG_MEAN] = {"packets.ipt.log_mean", SCOPE_RECORD, GROUP_TIMES,
+    [FIELD_IPT_LOG_MEAN] = {"packets.ipt.log_mean", SCOPE_RECORD, GROUP_PACKET_LIST,
                             "mean of log1p(ipt), ipt limited to 1e6 milliseconds"},
-    [FIELD_IPT_LOG_DEVIATION] = {"packets.ipt.log_deviation", SCOPE_RECORD, GROUP_TIMES,
+    [FIELD_IPT_LOG_DEVIATION] = {"packets.ipt.log_deviation", SCOPE_RECORD, GROUP_PACKET_LIST,
                                  "standard deviation of it"},
-    [FIELD_IPT_LOG_MAX] = {"packets.ipt.log_max", SCOPE_RECORD, GROUP_TIMES, "its maximum"},
-    [FIELD_IPT_ZEROS] = {"packets.ipt.zeros", SCOPE_RECORD, GROUP_TIMES,
+    [FIELD_IPT_LOG_MAX] = {"packets.ipt.log_max", SCOPE_RECORD, GROUP_PACKET_LIST, "its maximum"},
+    [FIELD_IPT_ZEROS] = {"packets.ipt.zeros", SCOPE_RECORD, GROUP_PACKET_LIST,
                          "share of listed packets with ipt 0"},
-    [FIELD_TURNS] = {"packets.turns", SCOPE_RECORD, GROUP_TIMES,
+    [FIELD_TURNS] = {"packets.turns", SCOPE_RECORD, GROUP_PACKET_LIST,
                      "share of neighbouring packets that differ in direction"},
     TTL_ROWS(FIELD_TTL_OUT, "ip.out.", SCOPE_RECORD, GROUP_TTL_OUT),
     IDS_ROWS(FIELD_IDS_OUT, "ip.out.", SCOPE_RECORD, GROUP_IDS_OUT),

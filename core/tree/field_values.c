@@ -1,8 +1,9 @@
 /* One function a group. Rows of one record's statistics are computed record by record into the planes. */
 #include "core/tree/field_values.h"
 
+#include "core/tree/id_statistics.h"
+#include "core/tree/packet_lanes.h"
 #include "core/tree/packet_statistics.h"
-#include "core/vector.h"
 
 typedef void group_fn(const struct field_rows *rows, size_t begin, size_t n, field_plane *planes);
 
@@ -34,39 +35,30 @@ static void totals(const struct field_rows *rows, size_t begin, size_t n, field_
     }
 }
 
-static void sizes(const struct field_rows *rows, size_t begin, size_t n, field_plane *planes)
+static inline void sizes_of(const struct packet_sizes *sizes, size_t i, field_plane *plane)
 {
-    struct packet_sizes both[2];
-
-    for (size_t i = 0; i < n; i++) {
-        packet_statistics_sizes(rows->records[begin + i], both);
-        for (size_t side = 0; side < 2; side++) {
-            field_plane *plane = planes + (side == 0 ? FIELD_SIZES_OUT : FIELD_SIZES_IN);
-
-            plane[0][i] = both[side].count;
-            plane[1][i] = both[side].mean;
-            plane[2][i] = both[side].deviation;
-            plane[3][i] = both[side].max;
-            plane[4][i] = both[side].min;
-            plane[5][i] = both[side].large;
-            plane[6][i] = both[side].small;
-        }
-    }
+    plane[0][i] = sizes->count;
+    plane[1][i] = sizes->mean;
+    plane[2][i] = sizes->deviation;
+    plane[3][i] = sizes->max;
+    plane[4][i] = sizes->min;
+    plane[5][i] = sizes->large;
+    plane[6][i] = sizes->small;
 }
 
-static void times(const struct field_rows *rows, size_t begin, size_t n, field_plane *planes)
+static void packet_list(const struct field_rows *rows, size_t begin, size_t n, field_plane *planes)
 {
-    struct packet_times of;
+    struct packet_statistics of;
 
     for (size_t i = 0; i < n; i++) {
-        const struct record *record = rows->records[begin + i];
-
-        packet_statistics_times(record, &of);
+        packet_statistics(&of, rows->records[begin + i]);
+        sizes_of(&of.out, i, planes + FIELD_SIZES_OUT);
+        sizes_of(&of.in, i, planes + FIELD_SIZES_IN);
         planes[FIELD_IPT_LOG_MEAN][i] = of.log_mean;
         planes[FIELD_IPT_LOG_DEVIATION][i] = of.log_deviation;
         planes[FIELD_IPT_LOG_MAX][i] = of.log_max;
         planes[FIELD_IPT_ZEROS][i] = of.zeros;
-        planes[FIELD_TURNS][i] = packet_statistics_turns(record);
+        planes[FIELD_TURNS][i] = of.turns;
     }
 }
 
@@ -96,38 +88,15 @@ static void ttl_in(const struct field_rows *rows, size_t begin, size_t n, field_
         ttl_of(&rows->records[begin + i]->in, i, planes + FIELD_TTL_IN);
 }
 
-/* Median of n >= 1 values, of an even number the mean of the two in the middle; sorts them. */
-static float median(uint16_t *values, size_t n)
+static inline void ids_of(const uint16_t *ids, size_t n_ids, size_t i, field_plane *plane)
 {
-    for (size_t i = 1; i < n; i++) {
-        uint16_t value = values[i];
-        size_t k = i;
+    struct id_statistics of;
 
-        for (; k > 0 && values[k - 1] > value; k--)
-            values[k] = values[k - 1];
-        values[k] = value;
-    }
-    return 0.5F * (float)(values[(n - 1) / 2] + values[n / 2]);
-}
-
-/* How the ids of one side run. An empty list counts as the one id 0, a list without steps as the one step 0.
- */
-static void ids_of(const uint16_t *ids, size_t n_ids, size_t i, field_plane *plane)
-{
-    uint16_t steps[RECORD_IDS_MAX];
-    size_t n_steps = n_ids > 1 ? n_ids - 1 : 0;
-    unsigned zeros = 0, ones = 0;
-
-    for (size_t k = 0; k < n_ids; k++)
-        zeros += ids[k] == 0;
-    for (size_t k = 0; k < n_steps; k++) {
-        steps[k] = (uint16_t)(ids[k + 1] - ids[k]);
-        ones += steps[k] == 1;
-    }
-    plane[0][i] = n_ids == 0 ? 1.0F : (float)zeros / (float)n_ids;
-    plane[1][i] = n_steps == 0 ? 0.0F : (float)ones / (float)n_steps;
-    plane[2][i] = n_steps == 0 ? 0.0F : median(steps, n_steps);
-    plane[3][i] = n_ids < 2 ? 1.0F : 0.0F;
+    id_statistics(&of, ids, n_ids);
+    plane[0][i] = of.zeros;
+    plane[1][i] = of.ones;
+    plane[2][i] = of.step;
+    plane[3][i] = of.few;
 }
 
 static inline size_t side_ids(const struct record_side *side)
@@ -186,17 +155,17 @@ static void side_id_run(const struct field_rows *rows, size_t begin, size_t n, f
     }
 }
 
+VECTOR_CLONES
 static void packet(const struct field_rows *rows, size_t begin, size_t n, field_plane *planes)
 {
-    const struct record_packet *packets = rows->packets + begin;
+    for (size_t i = 0; i < n; i += VECTOR_LANES) {
+        struct packet_lanes lanes;
 
-    for (size_t i = 0; i < n; i++) {
-        float out = packets[i].out != 0 ? 1.0F : 0.0F;
-
-        planes[FIELD_PACKET_B][i] = packets[i].bytes;
-        planes[FIELD_PACKET_OUT][i] = out;
-        planes[FIELD_PACKET_IPT][i] = (float)packets[i].ipt_ms;
-        planes[FIELD_PACKET_DIRECTION][i] = 2 * out - 1;
+        packet_lanes_load(&lanes, rows->packets + begin + i);
+        *(vector_float *)&planes[FIELD_PACKET_B][i] = lanes.bytes;
+        *(vector_float *)&planes[FIELD_PACKET_OUT][i] = lanes.out;
+        *(vector_float *)&planes[FIELD_PACKET_IPT][i] = lanes.ipt;
+        *(vector_float *)&planes[FIELD_PACKET_DIRECTION][i] = 2 * lanes.out - 1;
     }
 }
 
@@ -210,10 +179,17 @@ static const struct {
     enum field_group group;
     group_fn *compute;
 } groups_table[] = {
-    {GROUP_TOTALS, totals},        {GROUP_SIZES, sizes},   {GROUP_TIMES, times},
-    {GROUP_TTL_OUT, ttl_out},      {GROUP_TTL_IN, ttl_in}, {GROUP_IDS_OUT, ids_out},
-    {GROUP_IDS_IN, ids_in},        {GROUP_SIDE, side},     {GROUP_SIDE_TTL, side_ttl},
-    {GROUP_SIDE_IDS, side_id_run}, {GROUP_PACKET, packet}, {GROUP_ID, id},
+    {GROUP_TOTALS, totals},
+    {GROUP_PACKET_LIST, packet_list},
+    {GROUP_TTL_OUT, ttl_out},
+    {GROUP_TTL_IN, ttl_in},
+    {GROUP_IDS_OUT, ids_out},
+    {GROUP_IDS_IN, ids_in},
+    {GROUP_SIDE, side},
+    {GROUP_SIDE_TTL, side_ttl},
+    {GROUP_SIDE_IDS, side_id_run},
+    {GROUP_PACKET, packet},
+    {GROUP_ID, id},
 };
 
 void field_values(const struct field_rows *rows, unsigned groups, size_t begin, size_t n, field_plane *planes)

@@ -54,27 +54,29 @@ enum field {
 /* What is computed together: bits of a set. */
 enum field_group {
     GROUP_TOTALS = 1 << 0,
-    GROUP_SIZES = 1 << 1,
-    GROUP_TIMES = 1 << 2,
-    GROUP_TTL_OUT = 1 << 3,
-    GROUP_TTL_IN = 1 << 4,
-    GROUP_IDS_OUT = 1 << 5,
-    GROUP_IDS_IN = 1 << 6,
-    GROUP_SIDE = 1 << 7,
-    GROUP_SIDE_TTL = 1 << 8,
-    GROUP_SIDE_IDS = 1 << 9,
-    GROUP_PACKET = 1 << 10,
-    GROUP_ID = 1 << 11,
+    GROUP_PACKET_LIST = 1 << 1,
+    GROUP_TTL_OUT = 1 << 2,
+    GROUP_TTL_IN = 1 << 3,
+    GROUP_IDS_OUT = 1 << 4,
+    GROUP_IDS_IN = 1 << 5,
+    GROUP_SIDE = 1 << 6,
+    GROUP_SIDE_TTL = 1 << 7,
+    GROUP_SIDE_IDS = 1 << 8,
+    GROUP_PACKET = 1 << 9,
+    GROUP_ID = 1 << 10,
 };
 
 /* Rows of a block: no list is longer, so that a block can hold whole lists. */
 enum { FIELD_BLOCK = 256 };
 
+/* Packets are loaded in whole vectors. */
+enum { FIELD_PACKETS_BEYOND = 16 };
+
 /* What the rows of an element are; by scope. All arrays are borrowed. */
 struct field_rows {
     const struct record *const *records; /* (n) record and side scope */
     const uint8_t *incoming;             /* (n) side scope: 1 for the record's in side */
-    const struct record_packet *packets; /* (n) packet scope */
+    const struct record_packet *packets; /* (n) packet scope; readable up to FIELD_PACKETS_BEYOND more */
     const uint16_t *ids;                 /* (n) id scope */
 };
 

@@ -251,20 +251,15 @@ static int open_reading(struct model_file_reading *reading, const uint8_t *bytes
 int model_parse(struct model **modelp, const char *name, const void *bytes, size_t size, struct error *err)
 {
     struct model_file_reading reading = {.at = {NULL, name, 0, err}};
-    struct model *model = NULL;
     cJSON *header = NULL;
     int r = open_reading(&reading, bytes, size, &header);
 
     if (r == 0)
-        r = read_model(&reading, &model);
+        r = read_model(&reading, modelp);
     cJSON_Delete(header);
-    if (r == -ENOMEM)
-        return error_set(err, r, "%s: out of memory", name);
-    if (r < 0)
-        return r;
-    model_file_id(bytes, size, model->id);
-    *modelp = model;
-    return 0;
+    if (r == 0)
+        model_file_id(bytes, size, (*modelp)->id);
+    return r == -ENOMEM ? error_set(err, r, "%s: out of memory", name) : r;
 }
 
 int model_load(struct model **modelp, const char *path, struct error *err)

@@ -1,165 +1,158 @@
-/* Sums run in VECTOR_LANES partial sums over arrays that are filled up with zeros, and are added up at the
- * end; deviations take a second walk around the mean, which float needs to keep its digits. */
+/* Packets go through VECTOR_LANES at a time; sums and extremes are kept by lane and brought together at the
+ * end. Lanes beyond the last packet count for nothing: `live` is 0 there. Deviations take a second walk
+ * around the mean, which float needs to keep its digits.
+ */
 #include "core/tree/packet_statistics.h"
 
 #include <math.h>
 
-#include "core/vector.h"
+#include "core/tree/packet_lanes.h"
 
 enum {
-    LIST_MAX = (RECORD_PACKETS_MAX + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES,
+    LANES_MAX = (RECORD_PACKETS_MAX + VECTOR_LANES - 1) / VECTOR_LANES,
     LARGE_MIN = 1200, /* octets */
     SMALL_END = 100,
+    BEYOND = 65536, /* above any payload */
 };
 
-static const float TIME_MAX = 1e6F; /* milliseconds */
+static const float IPT_MAX = 1e6F; /* milliseconds */
 
-/* The packets of one record as arrays; zeros after the last one. */
-struct packet_arrays {
-    _Alignas(64) float bytes[LIST_MAX];
-    _Alignas(64) float out[LIST_MAX]; /* 1 where it goes out */
-    _Alignas(64) float in[LIST_MAX];  /* 1 where it comes in */
+/* A list taken apart. */
+struct lists {
+    size_t n; /* vectors */
+    vector_float bytes[LANES_MAX];
+    vector_float out[LANES_MAX + 1];
+    vector_float in[LANES_MAX];
+    vector_float logs[LANES_MAX];
+    vector_float live[LANES_MAX + 1]; /* 1 where there is a packet */
+    vector_float zeros;               /* packets that follow at once */
 };
 
-static inline size_t whole_vectors(size_t n)
+/* What is summed up of one direction. */
+struct sums {
+    vector_float count, octets, max, room, large, small;
+};
+
+/* Take n of VECTOR_LANES packets apart. */
+VECTOR_INLINE void lists_add(struct lists *lists, const struct record_packet *packets, size_t n)
 {
-    return (n + VECTOR_LANES - 1) / VECTOR_LANES * VECTOR_LANES;
+    const vector_float numbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vector_int live = numbers < (float)n;
+    struct packet_lanes lanes;
+    size_t i = lists->n++;
+
+    packet_lanes_load(&lanes, packets);
+    lists->bytes[i] = lanes.bytes;
+    lists->live[i] = (vector_float)(live & VECTOR_ONE_BITS);
+    lists->out[i] = lanes.out;
+    lists->in[i] = lists->live[i] - lanes.out;
+    lists->logs[i] = VECTOR_CHOOSE(lanes.ipt < IPT_MAX, lanes.ipt, (vector_float){0} + IPT_MAX);
+    lists->zeros += (vector_float)((lanes.ipt == 0) & live & VECTOR_ONE_BITS);
 }
 
-static inline __attribute__((always_inline)) float lanes_sum(const vector_float *v)
+VECTOR_INLINE void lists_fill(struct lists *lists, const struct record *record)
 {
-    const float *x = (const float *)v;
-    float sums[4];
+    vector_unsigned rest[2]; /* the last packets, with zeros behind them */
+    size_t n = record->n_packets, whole = n / VECTOR_LANES * VECTOR_LANES;
 
-    for (size_t i = 0; i < 4; i++)
-        sums[i] = (x[i] + x[i + 4]) + (x[i + 8] + x[i + 12]);
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-static inline __attribute__((always_inline)) float lanes_max(const vector_float *v)
-{
-    const float *x = (const float *)v;
-    float max = x[0];
-
-    for (size_t i = 1; i < VECTOR_LANES; i++)
-        max = x[i] > max ? x[i] : max;
-    return max;
-}
-
-static void arrays_fill(struct packet_arrays *arrays, const struct record *record)
-{
-    size_t n = record->n_packets;
-
-    for (size_t i = 0; i < n; i++) {
-        arrays->bytes[i] = record->packets[i].bytes;
-        arrays->out[i] = record->packets[i].out != 0 ? 1.0F : 0.0F;
-        arrays->in[i] = record->packets[i].out != 0 ? 0.0F : 1.0F;
+    lists->n = 0;
+    lists->zeros = (vector_float){0};
+    for (size_t i = 0; i < whole; i += VECTOR_LANES)
+        lists_add(lists, record->packets + i, VECTOR_LANES);
+    if (whole < n) {
+        rest[0] = rest[1] = (vector_unsigned){0};
+        memcpy(rest, record->packets + whole, (n - whole) * sizeof *record->packets);
+        lists_add(lists, (const struct record_packet *)rest, n - whole);
     }
-    for (size_t i = n; i < whole_vectors(n); i++)
-        arrays->bytes[i] = arrays->out[i] = arrays->in[i] = 0;
+    lists->out[lists->n] = lists->live[lists->n] = (vector_float){0};
+    vector_log1p((const float *)lists->logs, (float *)lists->logs, lists->n * VECTOR_LANES);
 }
 
-/* Statistics of the packets whose `in_direction` is 1. */
-static inline __attribute__((always_inline)) void sizes_of(struct packet_sizes *sizes, const float *bytes,
-                                                           const float *in_direction, size_t n)
+VECTOR_INLINE void sums_add(struct sums *sums, const vector_float *lanes, const vector_float *of)
 {
-    const float beyond = 65536; /* above any payload */
-    vector_float count = {0}, sum = {0}, max = {0}, below = {0}, large = {0}, small = {0}, square = {0};
-    float mean;
+    vector_float bytes = *lanes, mine = *of, octets = bytes * mine, room = (BEYOND - bytes) * mine;
 
-    for (size_t i = 0; i < n; i += VECTOR_LANES) {
-        vector_float b = *(const vector_float *)(bytes + i);
-        vector_float d = *(const vector_float *)(in_direction + i);
-        vector_float mine = b * d, room = (beyond - b) * d;
-        vector_int keep = mine > max;
+    sums->count += mine;
+    sums->octets += octets;
+    sums->max = VECTOR_CHOOSE(octets > sums->max, octets, sums->max);
+    sums->room = VECTOR_CHOOSE(room > sums->room, room, sums->room);
+    sums->large += (vector_float)((vector_int)mine & (bytes >= LARGE_MIN));
+    sums->small += (vector_float)((vector_int)mine & (bytes < SMALL_END));
+}
 
-        count += d;
-        sum += mine;
-        max = (vector_float)(((vector_int)mine & keep) | ((vector_int)max & ~keep));
-        keep = room > below;
-        below = (vector_float)(((vector_int)room & keep) | ((vector_int)below & ~keep));
-        large += (vector_float)((vector_int)d & (b >= LARGE_MIN));
-        small += (vector_float)((vector_int)d & (b < SMALL_END));
-    }
-    sizes->count = lanes_sum(&count);
-    if (sizes->count == 0) {
+/* Statistics of the packets whose `mine` is 1. */
+VECTOR_INLINE void sizes_of(struct packet_sizes *sizes, const struct lists *lists, const vector_float *mine)
+{
+    struct sums sums = {0};
+    vector_float squares = {0};
+    float count, mean;
+
+    for (size_t i = 0; i < lists->n; i++)
+        sums_add(&sums, &lists->bytes[i], &mine[i]);
+    count = vector_sum(&sums.count);
+    if (count == 0) {
         *sizes = (struct packet_sizes){0};
         return;
     }
-    mean = lanes_sum(&sum) / sizes->count;
-    for (size_t i = 0; i < n; i += VECTOR_LANES) {
-        vector_float b = *(const vector_float *)(bytes + i) - mean;
-
-        square += b * b * *(const vector_float *)(in_direction + i);
-    }
+    mean = vector_sum(&sums.octets) / count;
+    for (size_t i = 0; i < lists->n; i++)
+        squares += (lists->bytes[i] - mean) * (lists->bytes[i] - mean) * mine[i];
+    sizes->count = count;
     sizes->mean = mean;
-    sizes->deviation = sqrtf(lanes_sum(&square) / sizes->count);
-    sizes->max = lanes_max(&max);
-    sizes->min = beyond - lanes_max(&below);
-    sizes->large = lanes_sum(&large) / sizes->count;
-    sizes->small = lanes_sum(&small) / sizes->count;
+    sizes->deviation = sqrtf(vector_sum(&squares) / count);
+    sizes->max = vector_max(&sums.max);
+    sizes->min = BEYOND - vector_max(&sums.room);
+    sizes->large = vector_sum(&sums.large) / count;
+    sizes->small = vector_sum(&sums.small) / count;
+}
+
+/* logs are 0 where there is no packet. */
+VECTOR_INLINE void times_of(struct packet_statistics *statistics, const struct lists *lists, float count)
+{
+    vector_float sum = {0}, max = {0}, squares = {0};
+    float mean;
+
+    for (size_t i = 0; i < lists->n; i++) {
+        sum += lists->logs[i];
+        max = VECTOR_CHOOSE(lists->logs[i] > max, lists->logs[i], max);
+    }
+    mean = vector_sum(&sum) / count;
+    for (size_t i = 0; i < lists->n; i++)
+        squares += (lists->logs[i] - mean) * (lists->logs[i] - mean) * lists->live[i];
+    statistics->log_mean = mean;
+    statistics->log_deviation = sqrtf(vector_sum(&squares) / count);
+    statistics->log_max = vector_max(&max);
+    statistics->zeros = vector_sum(&lists->zeros) / count;
+}
+
+/* Changes of direction from each packet to the next. */
+VECTOR_INLINE float turns_of(const struct lists *lists, size_t n)
+{
+    const float *out = (const float *)lists->out, *live = (const float *)lists->live;
+    vector_float turns = {0};
+
+    for (size_t i = 0; i < lists->n; i++) {
+        vector_float next, next_live;
+
+        memcpy(&next, out + i * VECTOR_LANES + 1, sizeof next);
+        memcpy(&next_live, live + i * VECTOR_LANES + 1, sizeof next_live);
+        turns += (vector_float)((vector_int)(lists->out[i] != next) & (vector_int)next_live);
+    }
+    return vector_sum(&turns) / (float)(n - 1);
 }
 
 VECTOR_CLONES
-void packet_statistics_sizes(const struct record *record, struct packet_sizes sizes[2])
+void packet_statistics(struct packet_statistics *statistics, const struct record *record)
 {
-    struct packet_arrays arrays;
-    size_t n = whole_vectors(record->n_packets);
+    struct lists lists;
 
-    arrays_fill(&arrays, record);
-    sizes_of(&sizes[0], arrays.bytes, arrays.out, n);
-    sizes_of(&sizes[1], arrays.bytes, arrays.in, n);
-}
-
-VECTOR_CLONES
-void packet_statistics_times(const struct record *record, struct packet_times *times)
-{
-    _Alignas(64) float logs[LIST_MAX];
-    size_t n = record->n_packets;
-    vector_float sum = {0}, max = {0}, square = {0};
-    float mean, zeros = 0;
-
-    if (n == 0) {
-        *times = (struct packet_times){0};
+    *statistics = (struct packet_statistics){0};
+    if (record->n_packets == 0)
         return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        float ipt = (float)record->packets[i].ipt_ms;
-
-        logs[i] = ipt < TIME_MAX ? ipt : TIME_MAX;
-        zeros += ipt == 0 ? 1.0F : 0.0F;
-    }
-    for (size_t i = n; i < whole_vectors(n); i++)
-        logs[i] = 0;
-    vector_log1p(logs, logs, n);
-    for (size_t i = 0; i < n; i += VECTOR_LANES) {
-        vector_float x = *(const vector_float *)(logs + i);
-        vector_int keep = x > max;
-
-        sum += x;
-        max = (vector_float)(((vector_int)x & keep) | ((vector_int)max & ~keep));
-    }
-    mean = lanes_sum(&sum) / (float)n;
-    for (size_t i = n; i < whole_vectors(n); i++)
-        logs[i] = mean;
-    for (size_t i = 0; i < n; i += VECTOR_LANES) {
-        vector_float x = *(const vector_float *)(logs + i) - mean;
-
-        square += x * x;
-    }
-    times->log_mean = mean;
-    times->log_deviation = sqrtf(lanes_sum(&square) / (float)n);
-    times->log_max = lanes_max(&max);
-    times->zeros = zeros / (float)n;
-}
-
-float packet_statistics_turns(const struct record *record)
-{
-    unsigned turns = 0;
-
-    if (record->n_packets < 2)
-        return 0;
-    for (size_t i = 1; i < record->n_packets; i++)
-        turns += (record->packets[i].out != 0) != (record->packets[i - 1].out != 0);
-    return (float)turns / (float)(record->n_packets - 1);
+    lists_fill(&lists, record);
+    sizes_of(&statistics->out, &lists, lists.out);
+    sizes_of(&statistics->in, &lists, lists.in);
+    times_of(statistics, &lists, record->n_packets);
+    if (record->n_packets > 1)
+        statistics->turns = turns_of(&lists, record->n_packets);
 }

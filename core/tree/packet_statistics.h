@@ -18,20 +18,16 @@ struct packet_sizes {
     float small; /* share of less than 100 octets */
 };
 
-/* Times between packets as log1p(milliseconds, at most 1e6); all 0 for an empty list. */
-struct packet_times {
+/* All 0 for an empty list. Times are log1p(milliseconds since the packet before, at most 1e6). */
+struct packet_statistics {
+    struct packet_sizes out, in;
     float log_mean;
     float log_deviation; /* population */
     float log_max;
     float zeros; /* share of packets that follow at once */
+    float turns; /* share of neighbouring packets that differ in direction */
 };
 
-/* sizes: [0] of the packets that go out, [1] of those that come in. */
-void packet_statistics_sizes(const struct record *record, struct packet_sizes sizes[2]);
-
-void packet_statistics_times(const struct record *record, struct packet_times *times);
-
-/* Share of neighbouring packets that differ in direction; 0 for fewer than two. */
-float packet_statistics_turns(const struct record *record);
+void packet_statistics(struct packet_statistics *statistics, const struct record *record);
 
 #endif
