@@ -167,15 +167,21 @@ static bool is_time(const struct flow_table *table)
 /* Fetch the memory of the flows in a list, which will all be looked at. */
 static void prefetch_list(const struct flow_table *table, uint32_t list)
 {
+    const struct slab *slab = &table->slab;
+
     for (uint32_t n = list; n != WHEEL_NONE; n = wheel_next(&table->idle, n)) {
         const struct flow *flow = &table->flows[n];
 
         __builtin_prefetch(&flow->side[0]);
         __builtin_prefetch(&flow->side[1]);
         if (flow->list.block != 0)
-            __builtin_prefetch(flow_list_entries(&flow->list, &table->slab));
+            __builtin_prefetch(slab_at(slab, flow->list.block));
         (void)flow_table_hash(table, &flow->key);
     }
+    for (uint32_t n = list; n != WHEEL_NONE; n = wheel_next(&table->idle, n))
+        for (unsigned s = 0; s < 2; s++)
+            if (table->flows[n].side[s].handshake != 0)
+                __builtin_prefetch(slab_at(slab, table->flows[n].side[s].handshake));
 }
 
 void flow_table_expire(struct flow_table *table)
@@ -326,6 +332,8 @@ static uint32_t take_number(struct flow_table *table)
         uint32_t number = table->free - 1;
 
         table->free = table->flows[number].list.block;
+        if (table->free != 0)
+            __builtin_prefetch(&table->flows[table->free - 1], 1); /* the next one taken */
         return number;
     }
     if (table->n_touched == table->max_flows)

@@ -142,10 +142,13 @@ static uint32_t take_block(struct slab *slab, unsigned class)
         return 0;
     page = &slab->pages[number];
     handle = page->free;
-    if (handle != 0)
+    if (handle != 0) {
         memcpy(&page->free, slab_at(slab, handle), sizeof(page->free));
-    else
+        if (page->free != 0)
+            __builtin_prefetch(slab_at(slab, page->free), 1); /* the next one taken */
+    } else {
         handle = page_handle(number, class, page->fresh++);
+    }
     page->used++;
     if (page->used == blocks_per_page(class))
         unlink_page(slab, number, &slab->partial[class]);
