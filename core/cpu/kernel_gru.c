@@ -31,12 +31,12 @@ INLINE void gru_add(vfloat sums[UNITS_SIDE][4], vfloat z, const float *const w[U
 /* Sums of the gates of UNITS_SIDE units, the state's part of n apart; past the last unit it is summed again
  * and not used. */
 INLINE void gru_sums(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
-                     vfloat sums[UNITS_SIDE][4])
+                     size_t n, vfloat sums[UNITS_SIDE][4])
 {
     const float *w[UNITS_SIDE];
 
     for (size_t u = 0; u < UNITS_SIDE; u++) {
-        w[u] = weights + at_most(first + u, units - 1) * (4 + 3 * (in + units));
+        w[u] = weights + (first + at_most(u, n - 1)) * (4 + 3 * (in + units));
         for (size_t g = 0; g < 4; g++)
             sums[u][g] = v_all(w[u][g]);
         w[u] += 4;
@@ -67,21 +67,33 @@ INLINE vfloat gru_passing(const vfloat sums[4], vfloat h)
     return ((1.0F - n) * z + h * (1.0F + n)) * v_reciprocal((1.0F + n) * (1.0F + z));
 }
 
+/* n units from `first` on: UNITS_SIDE, or the last that are left. */
+INLINE void gru_units(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
+                      size_t n, bool keeps, bool masked)
+{
+    vfloat sums[UNITS_SIDE][4];
+
+    gru_sums(step, weights, in, units, first, n, sums);
+#pragma GCC unroll 2
+    for (size_t u = 0; u < UNITS_SIDE; u++)
+        if (u < n) {
+            vfloat h = step->h[first + u];
+            vfloat next =
+                keeps ? gru_kept(sums[u], units, h, step->keep + first + u) : gru_passing(sums[u], h);
+
+            step->h_next[first + u] = masked ? v_select(step->ended, h, next) : next;
+        }
+}
+
 INLINE void gru_step(const struct step *step, const float *weights, size_t in, size_t units, bool keeps,
                      bool masked)
 {
-    for (size_t first = 0; first < units; first += UNITS_SIDE) {
-        vfloat sums[UNITS_SIDE][4];
+    size_t first = 0;
 
-        gru_sums(step, weights, in, units, first, sums);
-        for (size_t j = first; j < first + UNITS_SIDE && j < units; j++) {
-            vfloat h = step->h[j];
-            vfloat next =
-                keeps ? gru_kept(sums[j - first], units, h, step->keep + j) : gru_passing(sums[j - first], h);
-
-            step->h_next[j] = masked ? v_select(step->ended, h, next) : next;
-        }
-    }
+    for (; first + UNITS_SIDE <= units; first += UNITS_SIDE)
+        gru_units(step, weights, in, units, first, UNITS_SIDE, keeps, masked);
+    if (first < units)
+        gru_units(step, weights, in, units, first, units - first, keeps, masked);
 }
 
 INLINE void gru_walk(const struct recurrent_run *run, size_t in, size_t units, bool keeps)

@@ -50,12 +50,12 @@ INLINE void lstm_add(vfloat sums[UNITS_SIDE][4], vfloat z, const float *const w[
 
 /* Sums of the gates of UNITS_SIDE units; past the last unit it is summed again and not used. */
 INLINE void lstm_sums(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
-                      vfloat sums[UNITS_SIDE][4])
+                      size_t n, vfloat sums[UNITS_SIDE][4])
 {
     const float *w[UNITS_SIDE];
 
     for (size_t u = 0; u < UNITS_SIDE; u++) {
-        w[u] = weights + at_most(first + u, units - 1) * 4 * (1 + in + units);
+        w[u] = weights + (first + at_most(u, n - 1)) * 4 * (1 + in + units);
         for (size_t g = 0; g < 4; g++)
             sums[u][g] = v_all(w[u][g]);
         w[u] += 4;
@@ -66,24 +66,35 @@ INLINE void lstm_sums(const struct step *step, const float *weights, size_t in, 
         lstm_add(sums, step->h[k], w, 4 * (in + k));
 }
 
-INLINE void lstm_step(const struct step *step, const float *weights, size_t in, size_t units, bool keeps,
-                      bool masked)
+/* n units from `first` on: UNITS_SIDE, or the last that are left. */
+INLINE void lstm_units(const struct step *step, const float *weights, size_t in, size_t units, size_t first,
+                       size_t n, bool keeps, bool masked)
 {
-    for (size_t first = 0; first < units; first += UNITS_SIDE) {
-        vfloat sums[UNITS_SIDE][4];
+    vfloat sums[UNITS_SIDE][4];
 
-        lstm_sums(step, weights, in, units, first, sums);
-        for (size_t j = first; j < first + UNITS_SIDE && j < units; j++) {
+    lstm_sums(step, weights, in, units, first, n, sums);
+#pragma GCC unroll 2
+    for (size_t u = 0; u < UNITS_SIDE; u++)
+        if (u < n) {
+            size_t j = first + u;
             vfloat cell = step->c[j], h;
 
-            if (keeps)
-                h = unit_kept(sums[j - first], units, &cell, step->keep + j, step->keep_cells + j);
-            else
-                h = unit_passing(sums[j - first], &cell);
+            h = keeps ? unit_kept(sums[u], units, &cell, step->keep + j, step->keep_cells + j)
+                      : unit_passing(sums[u], &cell);
             step->h_next[j] = masked ? v_select(step->ended, step->h[j], h) : h;
             step->c_next[j] = masked ? v_select(step->ended, step->c[j], cell) : cell;
         }
-    }
+}
+
+INLINE void lstm_step(const struct step *step, const float *weights, size_t in, size_t units, bool keeps,
+                      bool masked)
+{
+    size_t first = 0;
+
+    for (; first + UNITS_SIDE <= units; first += UNITS_SIDE)
+        lstm_units(step, weights, in, units, first, UNITS_SIDE, keeps, masked);
+    if (first < units)
+        lstm_units(step, weights, in, units, first, units - first, keeps, masked);
 }
 
 INLINE void lstm_walk(const struct recurrent_run *run, size_t in, size_t units, bool keeps)

@@ -37,9 +37,9 @@ typedef int32_t vint __attribute__((vector_size(4 * LANES), may_alias));
 typedef uint32_t vuint __attribute__((vector_size(4 * LANES), may_alias));
 typedef float vfloat_anywhere __attribute__((vector_size(4 * LANES), may_alias, aligned(4)));
 
-/* Units of a recurrent layer whose sums are formed side by side: as many as the registers hold. The chains of
- * operations that follow are long, so units that do not wait for each other also keep the processor busy. */
-enum { UNITS_SIDE = LANES == 16 ? 4 : 2 };
+/* Units of a recurrent layer whose sums are formed side by side: enough chains of sums to keep the processor
+ * busy, as many as sixteen registers hold. */
+enum { UNITS_SIDE = 2 };
 
 INLINE size_t at_most(size_t i, size_t limit)
 {
