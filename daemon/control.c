@@ -297,6 +297,11 @@ int control_open(struct control **controlp, const struct control_options *option
             return fd;
         }
         (void)snprintf(control->path, sizeof control->path, "%s", options->path);
+    } else if (evutil_make_socket_nonblocking(fd) < 0) {
+        /* The listener accepts until there is nobody left: a blocking socket would hold the loop there. */
+        free(control);
+        return error_set(err, -EIO, "the inherited control socket cannot be made non-blocking: %s",
+                         strerror(errno));
     }
     control->listener = evconnlistener_new(options->base, on_connection, control,
                                            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);

@@ -304,6 +304,32 @@ START_TEST(a_dead_socket_is_replaced_a_live_one_is_not)
 }
 END_TEST
 
+/* As a service manager hands it over: listening, and blocking. */
+START_TEST(an_inherited_socket_does_not_hold_the_loop)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int inherited = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(path, sizeof path, "/tmp/test_control.%d.inherited", (int)getpid());
+    strcpy(address.sun_path, path);
+    ck_assert_int_eq(bind(inherited, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(inherited, 5), 0);
+    base = event_base_new();
+    struct control_options options = options_here();
+    options.inherited = inherited;
+    ck_assert_int_eq(control_open(&control, &options, NULL), 0);
+    (void)alarm(10); /* the end of a loop that is held */
+    int fd = client_connect();
+    check_answered(fd);
+    (void)alarm(0);
+    (void)close(fd);
+    control_close(control);
+    event_base_free(base);
+    ck_assert_int_eq(access(path, F_OK), 0); /* it is not the daemon's to remove */
+    (void)unlink(path);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_is_named)
 {
     struct control *none;
@@ -329,5 +355,6 @@ int main(void)
     return UNIT_RUN("control", one_line_asks_one_line_answers, watchers_get_what_is_published,
                     a_watcher_that_does_not_read_is_cut_off, who_asks_faster_than_he_reads_waits,
                     garbage_floods_and_vanishing_cost_nothing, more_clients_than_places_are_refused,
-                    a_dead_socket_is_replaced_a_live_one_is_not, what_cannot_be_opened_is_named);
+                    a_dead_socket_is_replaced_a_live_one_is_not, an_inherited_socket_does_not_hold_the_loop,
+                    what_cannot_be_opened_is_named);
 }
