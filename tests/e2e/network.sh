@@ -167,9 +167,10 @@ fetch_page()
 # start_daemon NAMESPACE DAEMON ARGUMENT...: sets daemon_pid; returns when it captures
 start_daemon()
 {
-    ip netns exec "$@" 2>/run/messages &
+    : >/run/messages
+    ip netns exec "$@" 2>>/run/messages &
     daemon_pid=$!
-    wait_for "the daemon's capture" in_ns "$1" grep -q ' 0003 ' /proc/net/packet
+    wait_for "the daemon's capture" grep -q 'capturing on' /run/messages
 }
 
 # stop_daemon: end the daemon as a service manager would; it must leave cleanly, with all it had in its log
