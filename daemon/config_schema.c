@@ -52,7 +52,7 @@ const struct config_key config_keys[] = {
         "IP identifications listed for each direction"),
     KEY(flows, max_flows, COUNT(16, 100000000), "2000000",
         "flows open at once; beyond, the one idle longest ends early"),
-    KEY(flows, memory, SIZE(MIB, 1024 * GIB), "1G",
+    KEY(flows, memory, SIZE(4 * MIB, 1024 * GIB), "1G",
         "memory of the flow table, lists included"),
     KEY(flows, byte_dist, FLAG, "no",
         "count payload octets by value, for records"),

@@ -12,6 +12,7 @@ struct log_file {
     char *path;
     struct line_file *lines;
     struct rotation *rotation; /* NULL: one file */
+    uint64_t size;             /* octets of the file, with those that were gathered since it was flushed */
 };
 
 /* DIR/NAME.END into its parts; the log must have a folder of its own to rotate in. */
@@ -56,6 +57,7 @@ static int lines_open(struct log_file *file, bool append, int64_t now, struct er
     if (r < 0)
         return r;
     file->lines = lines;
+    file->size = line_file_size(lines);
     if (file->rotation != NULL)
         rotation_begin(file->rotation, now);
     return 0;
@@ -91,6 +93,12 @@ char *log_file_room(struct log_file *file, size_t size)
 void log_file_added(struct log_file *file, size_t size)
 {
     line_file_added(file->lines, size);
+    file->size += size;
+}
+
+bool log_file_is_full(const struct log_file *file, int64_t now)
+{
+    return file->rotation != NULL && rotation_is_due(file->rotation, now, file->size);
 }
 
 int log_file_rotate(struct log_file *file, int64_t now, struct error *err)
@@ -116,7 +124,8 @@ int log_file_flush(struct log_file *file, int64_t now, uint64_t *written, uint64
 {
     int r = line_file_flush(file->lines, written, lost, err);
 
-    if (r == 0 && file->rotation != NULL && rotation_is_due(file->rotation, now, line_file_size(file->lines)))
+    file->size = line_file_size(file->lines);
+    if (r == 0 && log_file_is_full(file, now))
         r = log_file_rotate(file, now, err);
     return r;
 }

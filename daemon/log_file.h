@@ -38,6 +38,9 @@ int log_file_open(struct log_file **filep, const struct log_file_options *option
 char *log_file_room(struct log_file *file, size_t size);
 void log_file_added(struct log_file *file, size_t size);
 
+/* Whether a flush is due before more is added, since the file reaches its size with what was gathered. */
+bool log_file_is_full(const struct log_file *file, int64_t now);
+
 /* Write what was gathered; finish the file if that is due.
  *
  * written, lost: lines since the last call.

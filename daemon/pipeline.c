@@ -54,6 +54,7 @@ static int writer_make(struct pipeline *pipeline, const struct pipeline_options 
         .records = pipeline->records,
         .archive = pipeline->archives,
         .queue = QUEUE_BATCHES,
+        .endless = options->pressure == INTAKE_SHEDS,
     };
     size_t batches = 2 * QUEUE_BATCHES + OTHER_THREADS + options->n_intakes;
 

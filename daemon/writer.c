@@ -17,7 +17,7 @@ struct output {
     const char *what;           /* for messages */
     struct stats_output counts; /* since they were reported last */
     bool failing;
-    int first; /* code of the first failure of the run, 0: none */
+    int first; /* code of the first failure that counts at the end, 0: none */
 };
 
 struct writer {
@@ -32,7 +32,7 @@ struct writer {
 };
 
 /* Say it when failing begins and when it ends. */
-static void output_report(struct output *output, const struct error *failure)
+static void output_report(const struct writer *writer, struct output *output, const struct error *failure)
 {
     bool failing = failure->code < 0;
 
@@ -42,6 +42,8 @@ static void output_report(struct output *output, const struct error *failure)
         log_notice("%s are written again", output->what);
     if (failing && output->first == 0)
         output->first = failure->code;
+    if (!failing && writer->config.endless)
+        output->first = 0;
     output->failing = failing;
 }
 
@@ -65,7 +67,7 @@ static void records_write(struct writer *writer, const struct flow_batch *batch,
         else
             output->counts.lost++;
     }
-    output_report(output, &failure);
+    output_report(writer, output, &failure);
 }
 
 /* Write what was gathered; the log may go on in a new file. */
@@ -79,7 +81,7 @@ static void verdicts_flush(struct writer *writer, int64_t now)
     output->counts.written += written;
     output->counts.lost += lost;
     if (written > 0 || failure.code < 0) /* nothing to write proves nothing */
-        output_report(output, &failure);
+        output_report(writer, output, &failure);
 }
 
 static void verdicts_write(struct writer *writer, const struct flow_batch *batch, int64_t now)
@@ -93,8 +95,11 @@ static void verdicts_write(struct writer *writer, const struct flow_batch *batch
 
         if (config->recent != NULL)
             recent_add(config->recent, line, size);
-        if (config->verdicts != NULL)
-            log_file_added(config->verdicts, size);
+        if (config->verdicts == NULL)
+            continue;
+        log_file_added(config->verdicts, size);
+        if (log_file_is_full(config->verdicts, now))
+            verdicts_flush(writer, now);
     }
     if (config->verdicts != NULL)
         verdicts_flush(writer, now);
@@ -115,9 +120,9 @@ static void requests_obey(struct writer *writer, int64_t now)
     if (atomic_exchange(&writer->asked[WRITER_REOPEN], false) && config->verdicts != NULL)
         (void)log_file_reopen(config->verdicts, now, &verdicts);
     if (verdicts.code < 0)
-        output_report(&writer->verdicts, &verdicts);
+        output_report(writer, &writer->verdicts, &verdicts);
     if (records.code < 0)
-        output_report(&writer->records, &records);
+        output_report(writer, &writer->records, &records);
 }
 
 /* Put the line that another thread gave into the log. */
@@ -144,7 +149,8 @@ static void look_after(struct writer *writer, int64_t now)
         verdicts_flush(writer, now);
     if (writer->config.archive != NULL) {
         (void)archive_rotate_tick(writer->config.archive, now, &failure);
-        output_report(&writer->records, &failure);
+        if (failure.code < 0)
+            output_report(writer, &writer->records, &failure);
     }
 }
 

@@ -26,6 +26,7 @@ struct writer_config {
     struct archive_writer *records; /* one archive; NULL: none */
     struct archive_rotate *archive; /* archives without end; NULL: none */
     size_t queue;                   /* batches that may wait */
+    bool endless;                   /* a failure that is over does not count at the end */
 };
 
 struct writer;
@@ -60,7 +61,8 @@ size_t writer_waiting(struct writer *writer);
 
 /* Write everything that was given, end the thread, and free. NULL is fine.
  *
- * Return: 0, or the code of the first failure to write, which has been said.
+ * Return: 0, or the code of the first failure to write, which has been said; of a run without end, of one
+ * that lasts.
  */
 int writer_stop(struct writer *writer);
 

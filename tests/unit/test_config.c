@@ -175,13 +175,13 @@ START_TEST(what_is_dumped_is_read_back)
 
     fresh();
     ck_assert_int_eq(config_set(&config, "flows.idle_timeout=1500ms", &err), 0);
-    ck_assert_int_eq(config_set(&config, "flows.memory=3000K", &err), 0);
+    ck_assert_int_eq(config_set(&config, "flows.memory=5000K", &err), 0);
     ck_assert_int_eq(config_set(&config, "flows.byte_dist=yes", &err), 0);
     ck_assert_int_eq(config_set(&config, "classify.threshold=0.1", &err), 0);
     ck_assert_int_eq(config_set(&config, "classify.model=/x y", &err), 0);
     before = dumped();
     ck_assert_ptr_nonnull(strstr(before, "\nidle_timeout = 1500ms\n"));
-    ck_assert_ptr_nonnull(strstr(before, "\nmemory = 3000K\n"));
+    ck_assert_ptr_nonnull(strstr(before, "\nmemory = 5000K\n"));
     ck_assert_ptr_nonnull(strstr(before, "\nthreshold = 0.1\n"));
     fresh();
     ck_assert_int_eq(config_parse(&config, "dump", before, &err), 0);

@@ -127,6 +127,28 @@ START_TEST(keeps_within_the_quota)
 }
 END_TEST
 
+START_TEST(is_full_with_what_was_gathered)
+{
+    struct log_file_options how = options();
+    struct log_file *file;
+    struct error err;
+    char text[4097];
+
+    ck_assert_int_eq(empty(), 0);
+    how.size = 8;
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+    (void)line_write(file, "abc\n", now);
+    ck_assert(!log_file_is_full(file, now));
+    memcpy(log_file_room(file, 4), "def\n", 4);
+    log_file_added(file, 4);
+    ck_assert(log_file_is_full(file, now));
+    ck_assert_int_eq(line_write(file, "ghi\n", now), 2);
+    ck_assert_int_eq(content(text), 2);
+    ck_assert(!log_file_is_full(file, now));
+    ck_assert_int_eq(log_file_close(file, &err), 0);
+}
+END_TEST
+
 START_TEST(is_reopened_after_it_was_moved)
 {
     struct log_file_options how = options();
@@ -188,7 +210,7 @@ int main(void)
         return EXIT_FAILURE;
     (void)snprintf(path, sizeof path, "%s/verdicts.json", folder);
     status = UNIT_RUN("log_file", goes_on_where_it_stopped, rotates_by_size_time_and_on_request,
-                      keeps_within_the_quota, is_reopened_after_it_was_moved,
+                      keeps_within_the_quota, is_full_with_what_was_gathered, is_reopened_after_it_was_moved,
                       one_file_starts_empty_and_is_not_rotated, needs_a_folder_to_rotate_in);
     return empty() == 0 && rmdir(folder) == 0 ? status : EXIT_FAILURE;
 }
