@@ -83,25 +83,24 @@ static void capture_stop(struct live *live)
     live->capture = NULL;
 }
 
-/* Read packets, at most so many. Return: how many there were. */
-static unsigned packets_read(struct live *live, unsigned most)
+static void on_packet(void *context, const struct capture_packet *packet)
 {
-    struct capture_packet packet;
-    struct error why;
-    unsigned n = 0;
-    int r = 0;
+    tracker_packet(context, packet->time, packet->captured, packet->wire, packet->bytes);
+}
 
-    while (n < most && (r = capture_next(live->capture, &packet, &why)) == 1) {
-        tracker_packet(live->tracker, packet.time, packet.captured, packet.wire, packet.bytes);
-        n++;
-    }
+/* Read packets, at most so many. Return: whether there may be more. */
+static bool packets_read(struct live *live, int most)
+{
+    struct error why;
+    int n = capture_dispatch(live->capture, most, on_packet, live->tracker, &why);
+
     if (n < most)
         tracker_flush(live->tracker);
-    if (r < 0) {
+    if (n < 0) {
         log_error("%s; waiting for it", why.text);
         capture_stop(live);
     }
-    return n;
+    return n == most;
 }
 
 static void on_readable(evutil_socket_t descriptor, short what, void *context)
@@ -110,7 +109,7 @@ static void on_readable(evutil_socket_t descriptor, short what, void *context)
 
     if (live->capture == NULL)
         return;
-    live->behind = packets_read(live, PACKETS_A_WAKE) == PACKETS_A_WAKE;
+    live->behind = packets_read(live, PACKETS_A_WAKE);
     if (live->behind)
         (void)event_add(live->more, &now_at_once); /* by way of the loop, so that others come in between */
 }
