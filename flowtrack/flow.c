@@ -33,8 +33,10 @@ static void side_begin(struct flow *flow, unsigned s, const struct packet *packe
 {
     struct flow_side *side = &flow->side[s];
 
-    if (!(flow->side[!s].flags & SIDE_PRESENT))
+    if (!(flow->side[!s].flags & SIDE_PRESENT)) {
         flow->first = (uint8_t)s;
+        flow->idle_due = INT64_MIN;
+    }
     side->flags = SIDE_PRESENT;
     side->ttl = UINT8_MAX;
     side->icmp_type = packet->icmp_type;
@@ -206,16 +208,22 @@ static bool take_time(const struct flow_context *context, struct flow *flow, uns
     return flow_active_since(flow, context->rules) < since;
 }
 
-/* Set when the flow is due for silence. `end` of one side has changed. */
-static void take_due(const struct flow_context *context, struct flow *flow, const struct flow_side *side)
+/* Set when the flow is due for silence, after a packet of one side. */
+static void take_due(const struct flow_context *context, struct flow *flow, const struct flow_side *side,
+                     int64_t time)
 {
-    int64_t due = side->end + context->idle_timeout;
+    int64_t due = time + context->idle_timeout;
 
     if (flow->closing)
         return;
-    if (due < flow->idle_due)
-        due = latest_end(flow) + context->idle_timeout;
-    flow->idle_due = due;
+    if (context->rules->retransmissions_are_silence) {
+        due = side->end + context->idle_timeout;
+        if (due < flow->idle_due)
+            due = latest_end(flow) + context->idle_timeout;
+        flow->idle_due = due;
+    } else if (due > flow->idle_due) {
+        flow->idle_due = due;
+    }
 }
 
 /* FIN from both sides or RST from one closes a connection; it stays for the last acknowledgements. */
@@ -272,7 +280,7 @@ bool flow_add(const struct flow_context *context, struct flow *flow, unsigned s,
     if (is_segment(packet) ? take_segment(context, side, packet, &payload)
                            : !(again && side->flags & SIDE_RETRANSMITTED))
         earlier = count_packet(context, flow, s, packet, payload, is_new);
-    take_due(context, flow, side);
+    take_due(context, flow, side, packet->time);
     take_close(context, flow, side, packet);
     return earlier || flow->idle_due < due;
 }

@@ -27,8 +27,10 @@ struct rules {
 
     /* What a packet does to its flow (flow.h). */
     bool ring_retransmissions; /* Joy's ring of ten sequence numbers; else by sequence space, with wrap */
-    bool last_syn_options;     /* the TCP options of a side are those of its last SYN; else of the first */
-    bool malformed_tcp_once;   /* of malformed TCP packets only the first of a half counts its octets */
+    bool retransmissions_are_silence; /* they do not keep a flow open; else the idle time counts from them too
+                                       */
+    bool last_syn_options;   /* the TCP options of a side are those of its last SYN; else of the first */
+    bool malformed_tcp_once; /* of malformed TCP packets only the first of a half counts its octets */
     bool end_may_go_back; /* a half ends with its last packet, though that be earlier, and time 0 is no start;
                              else with its latest */
     bool tcp_end_detected; /* FIN and RST end a flow after a short linger */

@@ -222,7 +222,7 @@ static int64_t due_of(const struct model *model, const struct model_half *r, enu
 {
     const struct model_half *w = r->twin;
     int64_t start = w && w->start < r->start ? w->start : r->start;
-    int64_t last = w && w->end > r->end ? w->end : r->end;
+    int64_t last = w && w->last > r->last ? w->last : r->last;
     int64_t idle = last + model->idle;
     int64_t due = start + model->active;
 
@@ -355,7 +355,7 @@ static int32_t judge_segment(const struct model *model, struct model_half *half,
 static void close_flow(const struct model *model, struct model_half *half, const struct packet *packet)
 {
     struct model_half *r = first_of(half);
-    int64_t last = r->twin && r->twin->end > r->end ? r->twin->end : r->end;
+    int64_t last = r->twin && r->twin->last > r->last ? r->twin->last : r->last;
 
     if (!model->rules->tcp_end_detected || packet->malformed || packet->key.protocol != IPPROTO_TCP)
         return;
@@ -410,6 +410,8 @@ static void add_to_half(struct model *model, struct model_half *half, const stru
     int32_t payload = packet->payload_length;
 
     half->family = packet->family;
+    if (made || packet->time > half->last)
+        half->last = packet->time;
     if (packet->malformed && packet->key.protocol == IPPROTO_TCP && !made &&
         model->rules->malformed_tcp_once) {
         if (!half->last_retrans)

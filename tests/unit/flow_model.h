@@ -22,6 +22,7 @@ struct model_half {
     struct model_half *twin;
     uint64_t order; /* of creation */
     int64_t start, end, bytes;
+    int64_t last; /* of all packets, retransmissions too */
     uint64_t packets;
     struct {
         int64_t time;

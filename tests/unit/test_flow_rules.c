@@ -107,6 +107,19 @@ START_TEST(sequence_numbers_wrap)
 }
 END_TEST
 
+START_TEST(retransmissions_and_silence)
+{
+    RUN_BOTH(make_tcp(at_ms(0), 1, 2, TCP_ACK, 1, 10), make_tcp(at_ms(9000), 1, 2, TCP_ACK, 1, 10),
+             make_tcp(at_ms(18000), 1, 2, TCP_ACK, 1, 10));
+    ck_assert_uint_eq(joy.n, 1); /* at the end of the capture the last packet that counts is 18 s old */
+    ck_assert_uint_eq(joy.records[0].reason, RECORD_REASON_IDLE);
+    ck_assert_uint_eq(ours.n, 1);
+    ck_assert_uint_eq(ours.records[0].reason, RECORD_REASON_FORCED);
+    ck_assert_uint_eq(ours.records[0].tcp_retrans, 2);
+    ck_assert_int_eq(ours.records[0].time_end, at_ms(0));
+}
+END_TEST
+
 START_TEST(options_of_a_repeated_syn)
 {
     RUN_BOTH(with_option(make_tcp(at_ms(0), 1, 2, TCP_SYN, 7, 0), 11),
@@ -337,9 +350,9 @@ int main(void)
 {
     return UNIT_RUN("flow_rules", ring_a_longer_retransmission, ring_sequence_number_zero,
                     ring_forgets_after_ten, ring_stops_when_the_list_is_full, sequence_numbers_wrap,
-                    options_of_a_repeated_syn, malformed_tcp_again, malformed_tcp_behind_a_retransmission,
-                    malformed_udp_always_counts, an_end_goes_back, time_zero_is_no_start,
-                    fin_of_both_sides_ends_a_flow, fin_of_one_side_does_not,
+                    retransmissions_and_silence, options_of_a_repeated_syn, malformed_tcp_again,
+                    malformed_tcp_behind_a_retransmission, malformed_udp_always_counts, an_end_goes_back,
+                    time_zero_is_no_start, fin_of_both_sides_ends_a_flow, fin_of_one_side_does_not,
                     reset_ends_a_flow_and_a_syn_begins_another, a_packet_after_the_idle_time,
                     a_packet_at_the_idle_time_still_belongs, age_counts_from_the_first_start,
                     the_joy_walk_wants_both_halves_old, gaps_below_zero, gaps_are_rounded_down,
