@@ -17,10 +17,10 @@
 /* Keeps columns that hardly vary from being blown up. */
 static const double SCALE_FLOOR = 0.05;
 
-/* What is fetched ahead of a record: all but a long packet list. */
 enum {
-    CACHE_LINE = 64,
-    PREFETCH_OCTETS = offsetof(struct record, packets) + 32 * sizeof(struct record_packet)
+    FETCH_AHEAD = 8,    /* records */
+    FETCH_LINE = 64,    /* octets of a line of the processor's cache */
+    FETCH_PACKETS = 32, /* of the list, asked for whether they are there or not */
 };
 
 /* Append the items of one list to rows; at most `first`. above, row: the row of the element above.
@@ -184,11 +184,31 @@ static void append_lists(struct batch_input *input, const struct encode_rows *ro
         input->first_row[input->n_instances + i] = input->n_rows + rows->first_row[i];
 }
 
+/* Records lie scattered in memory, cold, and are walked through field by field. So fetch those of a chunk in
+ * one go: ask for the cache lines of a record some way ahead, then touch those of this one, which keeps the
+ * number of requests in flight within what the processor can follow. */
+static void fetch_records(const struct record *const *records, size_t n)
+{
+    const size_t ahead = offsetof(struct record, packets) + FETCH_PACKETS * sizeof(struct record_packet);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *next = (const char *)records[at_most(i + FETCH_AHEAD, n - 1)];
+        const volatile char *record = (const volatile char *)records[i];
+        size_t end = offsetof(struct record, packets) + records[i]->n_packets * sizeof(struct record_packet);
+
+        for (size_t at = 0; at < ahead; at += FETCH_LINE)
+            __builtin_prefetch(next + at);
+        for (size_t at = 0; at < end; at += FETCH_LINE)
+            (void)record[at];
+    }
+}
+
 static int encode_chunk(struct batch *batch, const float *constants, const struct record *const *records,
                         size_t n)
 {
     struct encode_plan *plan = batch->plan;
 
+    fetch_records(records, n);
     plan->flows.n = (uint32_t)n;
     plan->flows.of.records = records;
     for (size_t i = batch->tree->n_elements; i-- > 0;) {
@@ -248,26 +268,13 @@ static void set_padding(struct batch *batch, enum encode_purpose purpose)
                                                : longest_list(&batch->inputs[i]);
 }
 
-/* Ask for the memory of records that come next: they were written by another thread, and most of the time
- * would go into waiting for them. */
-static void prefetch(const struct record *const *records, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t at = 0; at < PREFETCH_OCTETS; at += CACHE_LINE)
-            __builtin_prefetch((const char *)records[i] + at);
-}
-
 static int encode(struct batch *batch, const float *constants, const struct record *const *records, size_t n,
                   enum encode_purpose purpose)
 {
     batch_clear(batch);
-    prefetch(records, at_most(n, ENCODE_CHUNK));
     for (size_t done = 0; done < n; done += ENCODE_CHUNK) {
-        size_t here = at_most(n - done, ENCODE_CHUNK), left = n - done - here;
-        int r;
+        int r = encode_chunk(batch, constants, records + done, at_most(n - done, ENCODE_CHUNK));
 
-        prefetch(records + done + here, at_most(left, ENCODE_CHUNK));
-        r = encode_chunk(batch, constants, records + done, here);
         if (r < 0) {
             batch_clear(batch);
             return r;

@@ -74,7 +74,7 @@ struct engine_ops {
     int (*gradient)(struct engine *engine, float *gradient, struct error *err);
 
     /* Output of one element for the batch that went through last: (n_instances, out_width); of the root, the
-     * logits. For tests. */
+     * logits. For tests. Return: 0, -EINVAL (no batch has gone through since the load). */
     int (*output)(struct engine *engine, size_t element, float *values, struct error *err);
 
     void (*close)(struct engine *engine);

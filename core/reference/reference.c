@@ -187,9 +187,12 @@ static int reference_read_gradient(struct engine *engine, float *gradient, struc
 
 static int reference_read_output(struct engine *engine, size_t element, float *values, struct error *err)
 {
-    const struct signal *signal = reference_run_signal(reference_of(engine)->run, element, SIZE_MAX);
+    const struct reference *reference = reference_of(engine);
+    const struct signal *signal;
 
-    (void)err;
+    if (reference->run == NULL)
+        return error_set(err, -EINVAL, "reference engine: no batch has gone through");
+    signal = reference_run_signal(reference->run, element, SIZE_MAX);
     to_floats(values, signal->values, signal->n * signal->width);
     return 0;
 }
