@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make_packet_corpus.py DIR - seeds for the fuzz targets packet, tunnel, fragment and capture, one folder each below DIR.
 
-Each seed is written header by header here; what a fuzzer found on top of them is kept beside them under names of its own.
+Each seed is written header by header here; what a fuzzer found on top of them is kept beside them as found_*.
 """
 import os
 import struct
