@@ -32,7 +32,7 @@ static const char usage[] = "usage: flowclassctl [-s SOCKET] [-j] VERB [NAME=VAL
                             "  reload           read configuration and model again, reopen logs\n"
                             "  rotate           start new log files\n"
                             "  metrics          figures in OpenMetrics text\n"
-    "  version          of the daemon\n"
+                            "  version          of the daemon\n"
                             "  help             what this daemon answers\n"
                             "\n"
                             "  -s, --socket SOCKET   default /run/flowclassd/control.sock\n"
