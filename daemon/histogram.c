@@ -1,7 +1,8 @@
 #include "daemon/histogram.h"
 
 const int64_t histogram_bounds[HISTOGRAM_BUCKETS - 1] = {
-    500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 2000000, 5000000,
+    500,   1000,  2000,  5000,   10000,  20000,  30000,   40000,   50000,   60000,
+    70000, 80000, 90000, 100000, 200000, 500000, 1000000, 2000000, 5000000,
 };
 
 void histogram_add(struct histogram *histogram, int64_t microseconds, uint64_t n)

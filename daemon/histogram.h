@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HISTOGRAM_BUCKETS = 14 };
+enum { HISTOGRAM_BUCKETS = 20 };
 
 /* Upper bounds of the buckets, microseconds, included; behind the last one there is no bound. */
 extern const int64_t histogram_bounds[HISTOGRAM_BUCKETS - 1];

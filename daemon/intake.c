@@ -131,3 +131,10 @@ void intake_flush(struct intake *intake)
     report(intake);
     hand_over(intake);
 }
+
+void intake_drain(struct intake *intake)
+{
+    intake->config.pressure = INTAKE_WAITS;
+    tracker_finish(intake->tracker);
+    intake_flush(intake);
+}

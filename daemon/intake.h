@@ -63,4 +63,8 @@ void intake_poll(struct intake *intake, int64_t now);
 /* Report the counters, and let the batch in hand leave. */
 void intake_flush(struct intake *intake);
 
+/* The end: every flow in the tracker ends and leaves. Nothing comes in any more, so this waits for room
+ * whatever the pressure. */
+void intake_drain(struct intake *intake);
+
 #endif

@@ -213,10 +213,8 @@ static int stages_stop(struct pipeline *pipeline)
 
 int pipeline_drain(struct pipeline *pipeline)
 {
-    for (size_t i = 0; i < pipeline->n_intakes; i++) {
-        tracker_finish(intake_tracker(pipeline->intakes[i]));
-        intake_flush(pipeline->intakes[i]);
-    }
+    for (size_t i = 0; i < pipeline->n_intakes; i++)
+        intake_drain(pipeline->intakes[i]);
     return stages_stop(pipeline);
 }
 
