@@ -57,6 +57,7 @@ wait_for()
         sleep 0.1
     done
     echo "gave up waiting for $what" >&2
+    [ ! -e /run/messages ] || cat /run/messages >&2
     exit 1
 }
 
