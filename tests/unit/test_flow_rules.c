@@ -286,6 +286,18 @@ START_TEST(the_joy_walk_wants_both_halves_old)
 }
 END_TEST
 
+START_TEST(the_joy_walk_asks_for_age_first_and_strictly)
+{
+    for (int late = 0; late < 2; late++) {
+        const struct packet packets[] = {make_udp(at_ms(0), 1, 2, 10),
+                                         make_udp(at_ms(30000) + late, 3, 4, 10)};
+
+        fixture_run(&joy, &rules_joy, packets, 2);
+        ck_assert_int_eq(joy.records[0].expire_type, late ? 'a' : 'i');
+    }
+}
+END_TEST
+
 START_TEST(gaps_below_zero)
 {
     RUN_BOTH(make_udp(at_ms(40), 1, 2, 1), make_udp(at_ms(8), 1, 2, 2));
@@ -348,14 +360,14 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("flow_rules", ring_a_longer_retransmission, ring_sequence_number_zero,
-                    ring_forgets_after_ten, ring_stops_when_the_list_is_full, sequence_numbers_wrap,
-                    retransmissions_and_silence, options_of_a_repeated_syn, malformed_tcp_again,
-                    malformed_tcp_behind_a_retransmission, malformed_udp_always_counts, an_end_goes_back,
-                    time_zero_is_no_start, fin_of_both_sides_ends_a_flow, fin_of_one_side_does_not,
-                    reset_ends_a_flow_and_a_syn_begins_another, a_packet_after_the_idle_time,
-                    a_packet_at_the_idle_time_still_belongs, age_counts_from_the_first_start,
-                    the_joy_walk_wants_both_halves_old, gaps_below_zero, gaps_are_rounded_down,
-                    end_of_the_second_half, one_way, expire_type_at_the_end_of_the_capture,
-                    expire_type_when_the_second_half_is_out, every_set_has_a_name);
+    return UNIT_RUN(
+        "flow_rules", ring_a_longer_retransmission, ring_sequence_number_zero, ring_forgets_after_ten,
+        ring_stops_when_the_list_is_full, sequence_numbers_wrap, retransmissions_and_silence,
+        options_of_a_repeated_syn, malformed_tcp_again, malformed_tcp_behind_a_retransmission,
+        malformed_udp_always_counts, an_end_goes_back, time_zero_is_no_start, fin_of_both_sides_ends_a_flow,
+        fin_of_one_side_does_not, reset_ends_a_flow_and_a_syn_begins_another, a_packet_after_the_idle_time,
+        a_packet_at_the_idle_time_still_belongs, age_counts_from_the_first_start,
+        the_joy_walk_wants_both_halves_old, the_joy_walk_asks_for_age_first_and_strictly, gaps_below_zero,
+        gaps_are_rounded_down, end_of_the_second_half, one_way, expire_type_at_the_end_of_the_capture,
+        expire_type_when_the_second_half_is_out, every_set_has_a_name);
 }
