@@ -1,6 +1,7 @@
 #include "daemon/recent.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -44,6 +45,7 @@ START_TEST(a_slow_reader_goes_on_with_the_oldest_whole_line)
 {
     struct recent *recent;
     uint64_t position = 0, last = 0;
+    bool in_order = true;
     char line[64];
 
     ck_assert_int_eq(recent_new(&recent), 0);
@@ -55,11 +57,11 @@ START_TEST(a_slow_reader_goes_on_with_the_oldest_whole_line)
             char *end;
             uint64_t number = strtoull(at, &end, 10);
 
-            ck_assert_str_eq(end, ":abcdefg");
-            ck_assert(last == 0 || number == last + 1);
+            in_order = in_order && strcmp(end, ":abcdefg") == 0 && (last == 0 || number == last + 1);
             last = number;
         }
     }
+    ck_assert(in_order);
     ck_assert_uint_eq(last, 500000);
     recent_free(recent);
 }
@@ -76,6 +78,7 @@ START_TEST(reading_while_lines_are_added)
 {
     struct recent *recent;
     uint64_t position = 0;
+    bool whole = true;
     pthread_t thread;
 
     ck_assert_int_eq(recent_new(&recent), 0);
@@ -84,8 +87,9 @@ START_TEST(reading_while_lines_are_added)
         size_t n = recent_read(recent, &position, text, sizeof text);
 
         for (size_t i = 0; i < n; i += 41)
-            ck_assert_mem_eq(text + i, "0123456789012345678901234567890123456789\n", 41);
+            whole = whole && memcmp(text + i, "0123456789012345678901234567890123456789\n", 41) == 0;
     }
+    ck_assert(whole);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     recent_free(recent);
 }
