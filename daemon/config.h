@@ -39,6 +39,7 @@ struct config {
         int engine;       /* enum config_engine */
         uint32_t batch;   /* flows that make a batch full */
         int64_t delay;    /* microseconds after which a batch leaves though it is not full */
+        uint32_t queue;   /* batches that may wait, for the model and for the disk */
         double threshold; /* below it a verdict is "unknown"; 0: the thresholds of the model */
         uint32_t threads; /* of the engine; 0: one for each processor */
     } classify;
@@ -64,6 +65,11 @@ struct config {
         double holdout; /* share of the captures */
         uint32_t keep;  /* earlier models */
     } retrain;
+    struct config_sandbox {
+        bool capabilities; /* drop all but CAP_NET_RAW */
+        bool files;        /* Landlock: reach only what the configuration names */
+        int system_calls;  /* enum sandbox_seccomp */
+    } sandbox;
     struct config_control {
         char *socket;       /* "": none */
         char *group;        /* of the socket; "": that of the process */

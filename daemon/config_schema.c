@@ -12,6 +12,8 @@
 
 const char *const config_rules_names[] = {"flowclassd", "joy", NULL};
 
+static const char *const seccomp_names[] = {"off", "log", "kill", NULL};
+
 static const char *const engine_names[] = {"auto", "cpu", "cuda", NULL};
 
 /* clang-format off */
@@ -65,6 +67,8 @@ const struct config_key config_keys[] = {
         "flows that go through the model at once"),
     KEY(classify, delay, TIME(MILLISECOND, 60 * SECOND), "50ms",
         "the longest that a finished flow waits for others"),
+    KEY(classify, queue, COUNT(2, 4096), "64",
+        "batches that may wait for the model, and as many for the disk"),
     RELOAD(classify, threshold, SHARE, "0",
         "a verdict less sure than this is \"unknown\"; 0: as the model says"),
     KEY(classify, threads, COUNT(0, 1024), "0",
@@ -111,6 +115,13 @@ const struct config_key config_keys[] = {
         "group that may ask; empty: that of the process"),
     RELOAD(control, metrics_file, TEXT, "",
         "file with OpenMetrics text, replaced every 15 s; empty: none"),
+
+    KEY(sandbox, capabilities, FLAG, "yes",
+        "give up every capability but CAP_NET_RAW"),
+    KEY(sandbox, files, FLAG, "no",
+        "reach no files but those that this configuration names (Landlock)"),
+    KEY(sandbox, system_calls, CHOICE(seccomp_names), "off",
+        "what becomes of a system call that the daemon has no use for: off, log, kill (seccomp)"),
 };
 /* clang-format on */
 

@@ -39,23 +39,22 @@ static void batch_deinit(struct flow_batch *batch)
 
 int flow_batch_pool_init(struct flow_batch_pool *pool, size_t n, size_t capacity)
 {
-    struct flow_batch_pool made = {.n = n};
-    int r = queue_new(&made.empty, n);
+    int r = 0;
 
-    made.batches = calloc(n, sizeof made.batches[0]);
-    if (made.batches == NULL)
+    *pool = (struct flow_batch_pool){.n = n};
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_cond_init(&pool->returned, NULL);
+    pool->batches = calloc(n, sizeof pool->batches[0]);
+    pool->empty = calloc(n, sizeof pool->empty[0]);
+    if (pool->batches == NULL || pool->empty == NULL)
         r = -ENOMEM;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = batch_init(&made.batches[i], capacity);
-        if (r == 0)
-            (void)queue_try_push(made.empty, &made.batches[i]);
+        r = batch_init(&pool->batches[i], capacity);
+        pool->empty[pool->n_empty++] = &pool->batches[i];
     }
-    if (r < 0) {
-        flow_batch_pool_deinit(&made);
-        return r;
-    }
-    *pool = made;
-    return 0;
+    if (r < 0)
+        flow_batch_pool_deinit(pool);
+    return r;
 }
 
 void flow_batch_pool_deinit(struct flow_batch_pool *pool)
@@ -63,13 +62,22 @@ void flow_batch_pool_deinit(struct flow_batch_pool *pool)
     for (size_t i = 0; pool->batches != NULL && i < pool->n; i++)
         batch_deinit(&pool->batches[i]);
     free(pool->batches);
-    queue_free(pool->empty);
+    free(pool->empty);
+    (void)pthread_cond_destroy(&pool->returned);
+    (void)pthread_mutex_destroy(&pool->lock);
     *pool = (struct flow_batch_pool){0};
 }
 
 struct flow_batch *flow_batch_take(struct flow_batch_pool *pool)
 {
-    return queue_pop(pool->empty);
+    struct flow_batch *batch;
+
+    pthread_mutex_lock(&pool->lock);
+    while (pool->n_empty == 0)
+        pthread_cond_wait(&pool->returned, &pool->lock);
+    batch = pool->empty[--pool->n_empty];
+    pthread_mutex_unlock(&pool->lock);
+    return batch;
 }
 
 void flow_batch_return(struct flow_batch_pool *pool, struct flow_batch *batch)
@@ -79,7 +87,10 @@ void flow_batch_return(struct flow_batch_pool *pool, struct flow_batch *batch)
     batch->classified = false;
     batch->n = 0;
     batch->used = 0;
-    (void)queue_try_push(pool->empty, batch);
+    pthread_mutex_lock(&pool->lock);
+    pool->empty[pool->n_empty++] = batch;
+    pthread_cond_signal(&pool->returned);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 bool flow_batch_add(struct flow_batch *batch, const struct record *record)

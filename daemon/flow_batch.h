@@ -7,12 +7,12 @@
 #ifndef DAEMON_FLOW_BATCH_H
 #define DAEMON_FLOW_BATCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/verdict.h"
-#include "daemon/queue.h"
 #include "daemon/served_model.h"
 #include "flowtrack/record.h"
 
@@ -46,10 +46,14 @@ struct flow_batch {
     unsigned char *memory;
 };
 
+/* Batches nobody uses lie on a stack, so that the one used last, which is in the cache, is used next. */
 struct flow_batch_pool {
-    struct queue *empty; /* batches nobody uses: flow_batch_take() waits on it */
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
     size_t n;
     struct flow_batch *batches; /* (n) */
+    size_t n_empty;
+    struct flow_batch **empty; /* (n), of them n_empty */
 };
 
 /* Make the batches.

@@ -11,7 +11,7 @@
 #include "daemon/installed.h"
 #include "daemon/log.h"
 
-enum { QUEUE_BATCHES = 16, OTHER_THREADS = 2 };
+enum { OTHER_THREADS = 2 };
 
 struct pipeline {
     struct stats *stats;
@@ -53,10 +53,10 @@ static int writer_make(struct pipeline *pipeline, const struct pipeline_options 
         .context = options->context,
         .records = pipeline->records,
         .archive = pipeline->archives,
-        .queue = QUEUE_BATCHES,
+        .queue = options->config->classify.queue,
         .endless = options->pressure == INTAKE_SHEDS,
     };
-    size_t batches = 2 * QUEUE_BATCHES + OTHER_THREADS + options->n_intakes;
+    size_t batches = 2 * (size_t)options->config->classify.queue + OTHER_THREADS + options->n_intakes;
 
     if (flow_batch_pool_init(&pipeline->pool, batches, options->config->classify.batch) < 0)
         return error_set(err, -ENOMEM, "out of memory");
@@ -70,7 +70,7 @@ static int classifier_make(struct pipeline *pipeline, const struct pipeline_opti
     struct classifier_config config = {
         .engine_options = {.threads = classify->threads},
         .capacity = classify->batch,
-        .queue = QUEUE_BATCHES,
+        .queue = classify->queue,
         .stats = pipeline->stats,
         .writer = pipeline->writer,
     };
@@ -141,6 +141,8 @@ int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *opt
     }
     if (wanted)
         r = outputs_open(pipeline, options, err);
+    if (r == 0 && options->before_threads != NULL)
+        r = options->before_threads(options->fence, err);
     if (r == 0 && wanted)
         r = writer_make(pipeline, options, err);
     if (r == 0 && options->classify)

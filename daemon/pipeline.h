@@ -24,7 +24,11 @@ struct pipeline_options {
     const char *records;                           /* file for an archive, "-": standard output; NULL: none */
     const struct archive_rotate_options *archives; /* archives without end; NULL: none */
     enum intake_pressure pressure;
-    size_t n_intakes;               /* threads or interfaces that feed it */
+    size_t n_intakes; /* threads or interfaces that feed it */
+    /* Called when the files are open and no thread runs yet: the moment to give up rights, which each thread
+     * has for itself. NULL: nothing to do. Return: 0, or a code that pipeline_new() returns, with err. */
+    int (*before_threads)(void *fence, struct error *err);
+    void *fence;                    /* for it */
     struct verdict_context context; /* of the log's lines; what it points to must outlive the pipeline */
 };
 

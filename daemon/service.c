@@ -72,6 +72,8 @@ static int path_open(struct service *service, struct error *err)
         .records = options->write_records,
         .pressure = INTAKE_SHEDS,
         .n_intakes = service->n_interfaces,
+        .before_threads = service_sandbox,
+        .fence = service,
         .context = {.interfaces = service->interfaces, .n_interfaces = service->n_interfaces},
     };
     int r = archive_folder(&config->archive, folder, sizeof folder, err);

@@ -1,6 +1,6 @@
 /* service_state.h - what the daemon consists of, for the few files that share it: service.c (from start to
- * end), service_events.c (signals and timers), service_reload.c (SIGHUP), service_retrain.c, service_verbs.c
- * (what the control socket answers).
+ * end), service_events.c (signals and timers), service_reload.c (SIGHUP), service_retrain.c,
+ * service_sandbox.c, service_verbs.c (what the control socket answers).
  */
 #ifndef DAEMON_SERVICE_STATE_H
 #define DAEMON_SERVICE_STATE_H
@@ -62,6 +62,13 @@ struct service {
  * Return: 0; -EINVAL and others with err filled.
  */
 int service_reload(struct service *service, struct error *err);
+
+/* Put up the fences that the configuration asks for (pipeline_options.before_threads).
+ *
+ * context: the service.
+ *
+ * Return: 0; -EPERM, -EIO with err filled; what the kernel does not have is said and done without. */
+int service_sandbox(void *context, struct error *err);
 
 /* Signals and timers of the loop, the service manager's watchdog among them. Return: 0, -ENOMEM. */
 int service_events_make(struct service *service, struct error *err);

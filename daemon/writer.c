@@ -9,6 +9,7 @@
 #include "daemon/clock.h"
 #include "daemon/line_file.h"
 #include "daemon/log.h"
+#include "daemon/queue.h"
 
 enum { LOOK_AFTER = 1000000 }; /* microseconds between two looks after the files */
 

@@ -243,7 +243,8 @@ int main(void)
     (void)snprintf(assignment, sizeof assignment, "classify.model=%s", model_path);
     if (model_make() < 0 || config_set(&config, assignment, NULL) < 0 ||
         config_set(&config, "classify.engine=cpu", NULL) < 0 ||
-        config_set(&config, "classify.batch=64", NULL) < 0)
+        config_set(&config, "classify.batch=64", NULL) < 0 ||
+        config_set(&config, "classify.queue=16", NULL) < 0)
         return EXIT_FAILURE;
     status = UNIT_RUN("pipeline", nothing_is_lost_while_models_change, what_is_shed_is_counted,
                       without_outputs_flows_are_only_counted, what_cannot_be_opened_is_named);
