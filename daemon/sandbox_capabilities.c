@@ -39,6 +39,10 @@ int sandbox_capabilities(bool keep_net_raw, struct error *err)
     if (syscall(SYS_capget, &header, data) < 0)
         return error_set(err, -EIO, "capabilities cannot be read: %s", strerror(errno));
     kept &= data[0].permitted;
+    /* The service manager may have left nothing to drop, and forbidden the call. */
+    if (data[0].permitted == kept && data[1].permitted == 0 && (data[0].inheritable & ~kept) == 0 &&
+        data[1].inheritable == 0)
+        return 0;
     memset(data, 0, sizeof data);
     data[0].permitted = kept;
     data[0].effective = kept;
