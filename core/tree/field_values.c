@@ -18,7 +18,8 @@ static void totals(const struct field_rows *rows, size_t begin, size_t n, field_
         const struct record *record = rows->records[begin + i];
         float bytes_in = (float)record->in.bytes, bytes_out = (float)record->out.bytes;
         float packets_in = (float)record->in.packets, packets_out = (float)record->out.packets;
-        float duration = (float)(1e-6 * (double)(record->time_end - record->time_start));
+        /* An archive may say any two times; as whole numbers their difference might not exist. */
+        float duration = (float)(1e-6 * ((double)record->time_end - (double)record->time_start));
 
         planes[FIELD_BYTES_IN][i] = bytes_in;
         planes[FIELD_BYTES_OUT][i] = bytes_out;
