@@ -153,7 +153,7 @@ static void on_tick(evutil_socket_t descriptor, short what, void *context)
         drops = drops_now(live);
         intake_drops(live->config.intake, &drops);
     }
-    intake_poll(live->config.intake, clock_monotonic());
+    intake_poll(live->config.intake, clock_monotonic() + TICK); /* what the next tick would find overdue */
 }
 
 int live_open(struct live **livep, const struct live_config *config, struct error *err)

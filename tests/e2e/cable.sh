@@ -10,7 +10,7 @@ log=/run/log/verdicts.json
 
 lay_cable()
 {
-    ip link add eth0 mtu 9000 netns far type veth peer name eth0 mtu 9000 netns near
+    ip link add eth0 mtu 65535 netns far type veth peer name eth0 mtu 65535 netns near
     ip -n far link set eth0 up
     ip -n near link set eth0 up
 }

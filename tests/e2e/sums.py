@@ -1,6 +1,6 @@
 """What the daemon's counters say (the answer of `flowclassctl --json stats` on standard input), and whether they agree.
 
-    sums.py figure NAME              one figure, by its path: verdicts.waiting
+    sums.py figure NAME...           figures by their path: verdicts.waiting
     sums.py check OFFERED LOG...     every sum, and that what is in the log is what was counted
 
 OFFERED is how many packets were sent, or "-" where nobody knows. For a check the daemon must be at rest. A LOG of "-" says that
@@ -70,7 +70,7 @@ def check(stats, offered, logs):
 def main():
     stats = json.load(sys.stdin)["message"]
     if sys.argv[1] == "figure":
-        print(figure(stats, sys.argv[2]))
+        print(*(figure(stats, name) for name in sys.argv[2:]))
         return
     wrong = check(stats, sys.argv[2], sys.argv[3:])
     for line in wrong:
