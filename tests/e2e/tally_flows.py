@@ -1,8 +1,8 @@
 """tally_flows.py capture|verdicts FILE - what each end of each conversation sent, counted two ways that share nothing.
 
 One line a 5-tuple and end: protocol, the end, its peer, packets, octets of payload. `capture` counts packets of a capture of
-Ethernet frames with IPv4 and IPv6, without tunnels and fragments, less the segments that TCP sent again; `verdicts` adds up the flows of a verdict log. Where flows
-were named from that capture, both print the same.
+Ethernet frames with TCP, UDP and ICMP over IPv4 and IPv6, no tunnels, fragments and extension headers, less the segments that TCP
+sent again; `verdicts` adds up the flows of a verdict log. Where these were named from that capture, both print the same.
 """
 
 import collections
@@ -33,6 +33,8 @@ def packets(name):
                 end = 54 + struct.unpack_from("!H", frame, 18)[0]
                 source, destination = frame[22:38], frame[38:54]
             else:
+                continue
+            if protocol not in PROTOCOLS:
                 continue
             ports = struct.unpack_from("!HH", frame, at) if protocol in (TCP, UDP) else (0, 0)
             octets = end - at - ((frame[at + 12] >> 4) * 4 if protocol == TCP else 8)
