@@ -1,7 +1,7 @@
 /* Flows go through in chunks. Within a chunk elements come root first, so that the rows of a list are found
  * below the rows of the element above. The values of an element are then computed block by block: the planes
- * of its fields, each column's maps over its plane, and a store with the column's stride. A block holds whole
- * lists, so that a map can look at the item before.
+ * of its fields, each column's maps over its plane, and a few columns at a time a store row by row. A block
+ * holds whole lists, so that a map can look at the item before.
  */
 #include "core/encode.h"
 
@@ -13,6 +13,7 @@
 
 #include "core/encode_map.h"
 #include "core/encode_plan.h"
+#include "core/vector.h"
 
 /* Keeps columns that hardly vary from being blown up. */
 static const double SCALE_FLOOR = 0.05;
@@ -113,30 +114,49 @@ static void rows_expand(struct encode_rows *rows, const struct element *element,
     rows->first_row[above->n] = rows->n;
 }
 
-/* Put one column of a block where it belongs. constants: of the model; NULL: not normalised (to fit them). */
-static void column_store(const struct encode_plan *plan, const struct element *element,
-                         const float *constants, size_t column, const struct encode_map_context *context,
-                         size_t n, float *values)
+/* One column of a block. constants: of the model; NULL: not normalised (to fit them). work: (FIELD_BLOCK).
+ * Return: its values, in work or, where nothing is done to them, in the plane of its field. */
+static const float *column_values(const struct encode_plan *plan, const struct element *element,
+                                  const float *constants, size_t column,
+                                  const struct encode_map_context *context, size_t n, float *work)
 {
     const struct column *of = &element->columns[column];
     const float *x = plan->planes[of->field];
-    size_t stride = element->n_columns;
 
     for (size_t m = 0; m < of->n_maps; m++) {
-        encode_map(&of->maps[m], context, x, plan->work, n);
-        x = plan->work;
+        encode_map(&of->maps[m], context, x, work, n);
+        x = work;
     }
     if (element->normalise != SIZE_MAX && constants != NULL) {
         const float *mean = constants + plan->tree->constants[element->normalise].offset;
         const float *scale = constants + plan->tree->constants[element->normalise + 1].offset;
 
-        if (x != plan->work)
-            memcpy(plan->work, x, n * sizeof *x);
-        encode_normalise(plan->work, n, mean[column], scale[column], element->normalise_clip);
-        x = plan->work;
+        encode_normalise(x, work, n, mean[column], scale[column], element->normalise_clip);
+        x = work;
     }
-    for (size_t i = 0; i < n; i++)
-        values[i * stride + column] = x[i];
+    return x;
+}
+
+/* Put the columns of a block where they belong, VECTOR_COLUMNS at a time; the last ones may overlap with
+ * those before. */
+static void block_store(const struct encode_plan *plan, const struct element *element, const float *constants,
+                        const struct encode_map_context *context, size_t n, float *values)
+{
+    size_t width = element->n_columns, side = at_most(width, VECTOR_COLUMNS);
+    const float *columns[VECTOR_COLUMNS];
+
+    for (size_t done = 0; done < width; done += VECTOR_COLUMNS) {
+        size_t first = at_most(done, width - side);
+
+        for (size_t c = 0; c < side; c++)
+            columns[c] = column_values(plan, element, constants, first + c, context, n, plan->work[c]);
+        if (side == VECTOR_COLUMNS)
+            vector_interleave(columns, values + first, width, n);
+        else
+            for (size_t i = 0; i < n; i++)
+                for (size_t c = 0; c < side; c++)
+                    values[i * width + c] = columns[c][i];
+    }
 }
 
 /* Rows of the block that begins at `begin`: whole lists, or in the record scope as many as fit. */
@@ -170,8 +190,7 @@ static void element_values(const struct encode_plan *plan, size_t index, const f
             starts[i] = rows->first_row[list + i] - (uint32_t)begin;
         list += context.n_lists;
         field_values(&rows->of, plan->elements[index].groups, begin, n, plan->planes);
-        for (size_t c = 0; c < element->n_columns; c++)
-            column_store(plan, element, constants, c, &context, n, values + begin * element->n_columns);
+        block_store(plan, element, constants, &context, n, values + begin * element->n_columns);
     }
     for (size_t i = 0; i < rows->n_absent; i++)
         memset(values + rows->absent[i] * element->n_columns, 0, element->n_columns * sizeof *values);

@@ -13,6 +13,7 @@ static void map_log1p(const struct encode_map_context *context, float argument, 
     vector_log1p(from, to, n);
 }
 
+VECTOR_CLONES
 static void map_scale(const struct encode_map_context *context, float argument, const float *from, float *to,
                       size_t n)
 {
@@ -21,6 +22,7 @@ static void map_scale(const struct encode_map_context *context, float argument, 
         to[i] = from[i] * argument;
 }
 
+VECTOR_CLONES
 static void map_divide(const struct encode_map_context *context, float argument, const float *from, float *to,
                        size_t n)
 {
@@ -29,6 +31,7 @@ static void map_divide(const struct encode_map_context *context, float argument,
         to[i] = from[i] / argument;
 }
 
+VECTOR_CLONES
 static void map_min(const struct encode_map_context *context, float argument, const float *from, float *to,
                     size_t n)
 {
@@ -37,6 +40,7 @@ static void map_min(const struct encode_map_context *context, float argument, co
         to[i] = from[i] < argument ? from[i] : argument;
 }
 
+VECTOR_CLONES
 static void map_max(const struct encode_map_context *context, float argument, const float *from, float *to,
                     size_t n)
 {
@@ -45,6 +49,7 @@ static void map_max(const struct encode_map_context *context, float argument, co
         to[i] = from[i] > argument ? from[i] : argument;
 }
 
+VECTOR_CLONES
 static void map_sign(const struct encode_map_context *context, float argument, const float *from, float *to,
                      size_t n)
 {
@@ -76,12 +81,13 @@ void encode_map(const struct map *map, const struct encode_map_context *context,
     table[map->kind](context, map->argument, from, to, n);
 }
 
-void encode_normalise(float *x, size_t n, float mean, float scale, float clip)
+VECTOR_CLONES
+void encode_normalise(const float *from, float *to, size_t n, float mean, float scale, float clip)
 {
     for (size_t i = 0; i < n; i++) {
-        float y = (x[i] - mean) / scale;
+        float y = (from[i] - mean) / scale;
 
         y = y < clip ? y : clip;
-        x[i] = y > -clip ? y : -clip;
+        to[i] = y > -clip ? y : -clip;
     }
 }

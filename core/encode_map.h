@@ -19,7 +19,10 @@ struct encode_map_context {
 void encode_map(const struct map *map, const struct encode_map_context *context, const float *from, float *to,
                 size_t n);
 
-/* x = (x - mean) / scale, limited to -clip..clip, in place. */
-void encode_normalise(float *x, size_t n, float mean, float scale, float clip);
+/* to = (from - mean) / scale, limited to -clip..clip.
+ *
+ * from, to: (n); may be the same.
+ */
+void encode_normalise(const float *from, float *to, size_t n, float mean, float scale, float clip);
 
 #endif

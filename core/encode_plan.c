@@ -71,14 +71,14 @@ int encode_plan_new(struct encode_plan **planp, const struct tree *tree)
     plan->lists = calloc(tree->n_elements, sizeof *plan->lists);
     plan->elements = calloc(tree->n_elements, sizeof *plan->elements);
     plan->planes = aligned_alloc(ALIGNMENT, octets);
-    plan->work = aligned_alloc(ALIGNMENT, sizeof(field_plane));
+    plan->work = aligned_alloc(ALIGNMENT, VECTOR_COLUMNS * sizeof(field_plane));
     if (plan->lists == NULL || plan->elements == NULL || plan->planes == NULL || plan->work == NULL ||
         elements_init(plan) < 0) {
         encode_plan_free(plan);
         return -ENOMEM;
     }
     memset(plan->planes, 0, octets);
-    memset(plan->work, 0, sizeof(field_plane));
+    memset(plan->work, 0, VECTOR_COLUMNS * sizeof(field_plane));
     *planp = plan;
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "core/tree/field_values.h"
 #include "core/tree/tree.h"
+#include "core/vector.h"
 
 enum { ENCODE_CHUNK = 128 }; /* flows that go through all elements together, so that they stay in the cache */
 
@@ -34,7 +35,7 @@ struct encode_plan {
     struct encode_rows *lists;       /* (n_elements) own rows of those with `each` */
     struct encode_element *elements; /* (n_elements) */
     field_plane *planes;             /* (FIELDS) */
-    float *work;                     /* (FIELD_BLOCK) */
+    field_plane *work;               /* (VECTOR_COLUMNS) columns at hand */
 };
 
 /* Make a plan. tree: must outlive it. Return: 0, -ENOMEM. */

@@ -23,4 +23,13 @@ enum { VECTOR_LANES = 16 };
  */
 void vector_log1p(const float *x, float *y, size_t n);
 
+enum { VECTOR_COLUMNS = 4 };
+
+/* Put columns side by side: rows[i * stride + c] = columns[c][i].
+ *
+ * columns: (VECTOR_COLUMNS), each (n), aligned to 64 octets.
+ * rows: (n) rows, `stride` floats from one to the next, at least VECTOR_COLUMNS.
+ */
+void vector_interleave(const float *const *columns, float *rows, size_t stride, size_t n);
+
 #endif

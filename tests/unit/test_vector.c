@@ -40,7 +40,31 @@ START_TEST(test_log1p_of_odd_values)
 }
 END_TEST
 
+/* Whole vectors of rows and some more, alone and as part of wider rows. */
+START_TEST(test_interleave)
+{
+    const float *columns[VECTOR_COLUMNS];
+    size_t room = N / VECTOR_COLUMNS, n = 37;
+
+    for (size_t i = 0; i < N; i++)
+        x[i] = (float)i + 1;
+    for (size_t c = 0; c < VECTOR_COLUMNS; c++)
+        columns[c] = x + c * room;
+    for (size_t stride = VECTOR_COLUMNS; stride < 12; stride++) {
+        memset(y, 0, sizeof y);
+        vector_interleave(columns, y + 1, stride, n);
+        ck_assert(y[0] == 0);
+        for (size_t i = 0; i < n * stride; i++) {
+            size_t row = i / stride, column = i % stride;
+
+            ck_assert(y[1 + i] == (column < VECTOR_COLUMNS ? columns[column][row] : 0));
+        }
+        ck_assert(y[1 + n * stride] == 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    return UNIT_RUN("vector", test_log1p, test_log1p_of_odd_values);
+    return UNIT_RUN("vector", test_log1p, test_log1p_of_odd_values, test_interleave);
 }
