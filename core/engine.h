@@ -83,6 +83,8 @@ struct engine_ops {
 struct engine {
     const struct engine_ops *ops;
     const struct tree *tree; /* NULL before load */
+    size_t portion;          /* flows that are best encoded and go forward together, so that what lies between
+                                stays in the cache; 0: all that there are */
 };
 
 extern const struct engine_ops

@@ -51,17 +51,32 @@ void scorer_free(struct scorer *scorer)
     free(scorer);
 }
 
+/* Logits of flows begin..begin+n-1 of a batch. */
+static int score_portion(struct scorer *scorer, const struct flow_batch *batch, size_t begin, size_t n,
+                         struct error *err)
+{
+    const struct model *model = scorer->served->model;
+    int r = encode_records(scorer->inputs, model, batch->record + begin, n, ENCODE_SERVING);
+
+    if (r < 0)
+        return error_set(err, r, "out of memory");
+    return scorer->engine->ops->forward(scorer->engine, scorer->inputs,
+                                        scorer->logits + begin * model->tree->n_labels, err);
+}
+
 int scorer_score(struct scorer *scorer, struct flow_batch *batch, struct error *err)
 {
     const struct model *model = scorer->served->model;
     const struct verdict_rule rule = verdict_rule_of(model);
-    int r = encode_records(scorer->inputs, model, batch->record, batch->n, ENCODE_SERVING);
+    size_t portion = scorer->engine->portion > 0 ? scorer->engine->portion : batch->n;
 
-    if (r < 0)
-        return error_set(err, r, "out of memory");
-    r = scorer->engine->ops->forward(scorer->engine, scorer->inputs, scorer->logits, err);
-    if (r < 0)
-        return r;
+    for (size_t begin = 0; begin < batch->n; begin += portion) {
+        size_t left = batch->n - begin;
+        int r = score_portion(scorer, batch, begin, left < portion ? left : portion, err);
+
+        if (r < 0)
+            return r;
+    }
     for (size_t i = 0; i < batch->n; i++)
         verdict_decide(&batch->verdict[i], &rule, scorer->logits + i * model->tree->n_labels);
     batch->classified = true;

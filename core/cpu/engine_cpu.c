@@ -18,6 +18,10 @@
 #include "core/cpu/pool.h"
 #include "core/engine.h"
 
+/* Flows for each thread whose inputs and outputs stay in its second cache, yet so many that sequences of
+ * about one length are found. */
+enum { PORTION_FLOWS = 256 };
+
 /* Shares of the gradient: no more than this many, and no more floats in all than that. */
 enum { SHARES_MAX = 16, SHARES_FLOATS_MAX = 1 << 24 };
 
@@ -70,6 +74,7 @@ static int cpu_open(struct engine **enginep, const struct engine_options *option
         free(cpu);
         return no_memory(err);
     }
+    cpu->base.portion = (size_t)PORTION_FLOWS * pool_threads(cpu->pool);
     *enginep = &cpu->base;
     return 0;
 }

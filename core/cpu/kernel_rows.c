@@ -19,11 +19,8 @@ void KERNEL(load)(float *vectors, size_t n, const float *const *rows, const uint
         for (size_t l = 0; l < LANES; l++)
             tile[l] = row_load(rows[l], from, lengths[l] < n ? lengths[l] : n);
         v_transpose(tile);
-        if (width == LANES)
-            for (size_t i = 0; i < LANES; i++)
-                to[from + i] = tile[i];
-        else
-            for (size_t i = 0; i < width; i++)
+        for (size_t i = 0; i < LANES; i++)
+            if (i < width)
                 to[from + i] = tile[i];
     }
 }
