@@ -5,7 +5,8 @@
  * intrinsics at all; the others replace the few operations for which the compiler finds nothing as good.
  *
  * Exponentials: exp2 splits x into an integer n and r, 2^r by a polynomial (largest relative error 9e-8
- * and rounding), 2^n by the exponent. Its argument is limited so that results stay finite.
+ * and rounding; where a table fits into registers, by that and a shorter polynomial), 2^n by the exponent.
+ * Its argument is limited so that results stay finite.
  */
 #ifndef CORE_CPU_LANES_H
 #define CORE_CPU_LANES_H
@@ -83,20 +84,33 @@ INLINE vfloat v_min(vfloat a, vfloat b)
  * of a saturated gate meets inputs of any size, so there the gate has to be as good as 0. */
 static const float ALONE = 124, IN_PRODUCT = 60;
 
+#if LANES == 16
+enum { EXP2_PARTS = 32 };
+
+/* 2^(i / EXP2_PARTS) */
+static const _Alignas(64) float exp2_parts[EXP2_PARTS] = {
+    1.00000000F, 1.02189715F, 1.04427378F, 1.06714040F, 1.09050773F, 1.11438674F, 1.13878863F, 1.16372486F,
+    1.18920712F, 1.21524736F, 1.24185781F, 1.26905096F, 1.29683955F, 1.32523664F, 1.35425555F, 1.38390988F,
+    1.41421356F, 1.44518081F, 1.47682615F, 1.50916443F, 1.54221083F, 1.57598085F, 1.61049033F, 1.64575548F,
+    1.68179283F, 1.71861930F, 1.75625216F, 1.79470908F, 1.83400809F, 1.87416763F, 1.91520656F, 1.95714412F,
+};
+#endif
+
 /* 2^x for x up to the limit, 2^limit beyond it. The polynomials have the smallest largest relative error on
  * their interval of those that are 1 at 0. */
 INLINE vfloat v_exp2(vfloat x, float limit)
 {
     x = v_min(x, v_all(limit));
 #if LANES == 16
-    /* r = x - floor(x); scalef takes floor(x) by itself and gives 0 where that is far below 0. */
-    vfloat r = (vfloat)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vfloat p = r * 1.86712535e-3F + 9.01704131e-3F;
+    /* x = floor(x) + part / EXP2_PARTS + r. Adding 1.5 * 2^23 / EXP2_PARTS, rounded down, leaves the part in
+     * the low bits; scalef takes floor(x) by itself and gives 0 where that is far below 0. */
+    const int down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    __m512i part = (__m512i)_mm512_add_round_ps((__m512)x, _mm512_set1_ps(12582912.0F / EXP2_PARTS), down);
+    vfloat p =
+        (vfloat)_mm512_permutex2var_ps(_mm512_load_ps(exp2_parts), part, _mm512_load_ps(exp2_parts + LANES));
+    vfloat r = (vfloat)_mm512_reduce_ps((__m512)x, 5 << 4 | down);
 
-    p = p * r + 5.57999043e-2F;
-    p = p * r + 2.40164453e-1F;
-    p = p * r + 6.93151312e-1F;
-    p = p * r + 1.0F;
+    p += p * r * (r * 0.242655687F + 0.693123654F);
     return (vfloat)_mm512_scalef_ps((__m512)p, (__m512)x);
 #else
     /* Adding 1.5 * 2^23 leaves the integer nearest to x in the low bits. */
