@@ -104,7 +104,7 @@ INLINE vfloat v_exp2(vfloat x, float limit)
 #if LANES == 16
     /* x = floor(x) + part / EXP2_PARTS + r. Adding 1.5 * 2^23 / EXP2_PARTS, rounded down, leaves the part in
      * the low bits; scalef takes floor(x) by itself and gives 0 where that is far below 0. */
-    const int down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+    enum { down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }; /* the intrinsics want a constant */
     __m512i part = (__m512i)_mm512_add_round_ps((__m512)x, _mm512_set1_ps(12582912.0F / EXP2_PARTS), down);
     vfloat p =
         (vfloat)_mm512_permutex2var_ps(_mm512_load_ps(exp2_parts), part, _mm512_load_ps(exp2_parts + LANES));
