@@ -202,11 +202,6 @@ int child_start(struct child **childp, struct event_base *base, char *const argu
     return 0;
 }
 
-pid_t child_pid(const struct child *child)
-{
-    return child->pid;
-}
-
 void child_terminate(struct child *child, unsigned seconds)
 {
     struct timeval patience = {.tv_sec = seconds};

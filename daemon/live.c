@@ -196,8 +196,3 @@ void live_close(struct live *live)
         event_free(live->tick);
     free(live);
 }
-
-bool live_is_up(const struct live *live)
-{
-    return live->capture != NULL && !live->down;
-}

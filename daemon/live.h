@@ -32,7 +32,4 @@ int live_open(struct live **livep, const struct live_config *config, struct erro
 /* Stop feeding. What the kernel still holds is read first. NULL is fine. */
 void live_close(struct live *live);
 
-/* Whether packets can come from it at the moment. */
-bool live_is_up(const struct live *live);
-
 #endif

@@ -358,9 +358,3 @@ void options_help(FILE *to)
         shares = false;
     }
 }
-
-void options_walk(void (*visit)(void *context, char short_name, const char *long_name), void *context)
-{
-    for (size_t i = 0; i < N_ROWS; i++)
-        visit(context, rows[i].short_name, rows[i].long_name);
-}

@@ -65,8 +65,4 @@ void options_deinit(struct options *options);
 /* Print --help. */
 void options_help(FILE *to);
 
-/* Call a function for every option: what the manual is checked against. short_name is 0 where there is none.
- */
-void options_walk(void (*visit)(void *context, char short_name, const char *long_name), void *context);
-
 #endif

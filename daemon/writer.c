@@ -238,11 +238,6 @@ void writer_say(struct writer *writer, char *line)
     free(atomic_exchange(&writer->line, line));
 }
 
-size_t writer_waiting(struct writer *writer)
-{
-    return queue_length(writer->queue);
-}
-
 int writer_stop(struct writer *writer)
 {
     int r;

@@ -56,9 +56,6 @@ void writer_ask(struct writer *writer, enum writer_request request);
  */
 void writer_say(struct writer *writer, char *line);
 
-/* Batches that wait. */
-size_t writer_waiting(struct writer *writer);
-
 /* Write everything that was given, end the thread, and free. NULL is fine.
  *
  * Return: 0, or the code of the first failure to write, which has been said; of a run without end, of one

@@ -8,7 +8,7 @@ struct field_row {
     const char *name;
     enum field_scope scope;
     enum field_group group;
-    const char *meaning;
+    const char *meaning; /* for the reader of the table below */
 };
 
 /* Rows of one direction's packet sizes, and of one side's ttl and ids, in the order of enum field. */
@@ -130,11 +130,6 @@ const char *field_name(unsigned field)
     return fields[field].name;
 }
 
-const char *field_meaning(unsigned field)
-{
-    return fields[field].meaning;
-}
-
 enum field_group field_group(unsigned field)
 {
     return fields[field].group;
@@ -179,11 +174,6 @@ int map_find(const char *name)
         if (strcmp(maps[i].name, name) == 0)
             return i;
     return -1;
-}
-
-const char *map_name(enum map_kind kind)
-{
-    return maps[kind].name;
 }
 
 bool map_takes_argument(enum map_kind kind)

@@ -56,9 +56,8 @@ struct column {
 /* Row of the field with a name in a scope. Return: it, -1 if there is none. */
 int field_find(enum field_scope scope, const char *name);
 
-/* Name of a field ("ip.out.ttl"), and what it means in a few words (for --describe and messages). */
+/* Name of a field ("ip.out.ttl"). */
 const char *field_name(unsigned field);
-const char *field_meaning(unsigned field);
 
 /* "record", "side", "packet", "id" */
 const char *field_scope_name(enum field_scope scope);
@@ -79,8 +78,6 @@ int field_list_number(enum field_list list);
 
 /* Map by its name in JSON ("log1p"). Return: it, -1 if there is none. */
 int map_find(const char *name);
-
-const char *map_name(enum map_kind kind);
 
 /* Whether it is written {"name": number} rather than "name". */
 bool map_takes_argument(enum map_kind kind);
