@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
@@ -15,6 +16,7 @@ enum {
     PACKETS_A_WAKE = 1024,
     TICK = 10000,          /* microseconds between two ticks of the timer */
     LOOK_AFTER = 50,       /* ticks between two looks at the interface and its counters */
+    LAST_BLOCK = 50000,    /* microseconds, several times the block time-out of capture_live.c */
     READ_AT_END = 1 << 20, /* packets that are read at most when everything ends */
 };
 
@@ -184,6 +186,10 @@ void live_close(struct live *live)
 
     if (live == NULL)
         return;
+    /* A block that is not full comes when the kernel's timer closes it: what was captured last is in there.
+     */
+    if (live->capture != NULL)
+        (void)usleep(LAST_BLOCK);
     if (live->capture != NULL)
         (void)packets_read(live, READ_AT_END);
     drops = drops_now(live);
