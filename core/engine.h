@@ -44,9 +44,13 @@ struct engine_targets {
     uint64_t dropout_seed;  /* decides which values dropout leaves out (dropout.h); 0: no dropout */
 };
 
+/* What a module and the program must agree on: grows whenever this header, or a struct in it, changes. */
+enum { ENGINE_INTERFACE = 1 };
+
 /* What an implementation provides; callers use the engine_*() functions below. */
 struct engine_ops {
-    const char *name; /* "cpu", "cuda" */
+    uint32_t interface; /* ENGINE_INTERFACE: a module that was built with another is refused. Stays first. */
+    const char *name;   /* "cpu", "cuda" */
 
     /* Make an engine. Return: 0, -ENODEV (cannot run here, why in err), -ENOMEM. */
     int (*open)(struct engine **enginep, const struct engine_options *options, struct error *err);
@@ -77,6 +81,10 @@ struct engine_ops {
      * logits. For tests. Return: 0, -EINVAL (no batch has gone through since the load). */
     int (*output)(struct engine *engine, size_t element, float *values, struct error *err);
 
+    /* Which of several ways the loaded tree takes, and on what, for people: "fused, NVIDIA H100 PCIe". The
+     * text is the engine's and holds until the next load. NULL: an engine with one way. */
+    const char *(*path)(const struct engine *engine);
+
     void (*close)(struct engine *engine);
 };
 
@@ -95,6 +103,12 @@ static inline int engine_open(struct engine **enginep, const struct engine_ops *
                               const struct engine_options *options, struct error *err)
 {
     return ops->open(enginep, options, err);
+}
+
+/* The way that the loaded tree takes. Return: "" for an engine with one way. */
+static inline const char *engine_path(const struct engine *engine)
+{
+    return engine->ops->path == NULL ? "" : engine->ops->path(engine);
 }
 
 static inline void engine_close(struct engine *engine)

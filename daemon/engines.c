@@ -18,9 +18,10 @@ static int cuda_find(const struct engine_ops **opsp, struct error *err)
     if (module == NULL)
         return error_set(err, -ENODEV, "the CUDA engine cannot be loaded: %s", dlerror());
     ops = dlsym(module, "engine_cuda");
-    if (ops == NULL) {
+    if (ops == NULL || ops->interface != ENGINE_INTERFACE) {
         (void)dlclose(module);
-        return error_set(err, -ENODEV, "%s is no engine", PATHS_CUDA_MODULE);
+        return error_set(err, -ENODEV, "%s is no engine%s", PATHS_CUDA_MODULE,
+                         ops == NULL ? "" : " for this version of flowclassd");
     }
     r = engine_open(&probe, ops, &(struct engine_options){0}, err);
     if (r < 0)

@@ -335,6 +335,7 @@ static void cpu_close(struct engine *engine)
 }
 
 const struct engine_ops engine_cpu = {
+    .interface = ENGINE_INTERFACE,
     .name = "cpu",
     .open = cpu_open,
     .load = cpu_load,

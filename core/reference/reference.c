@@ -223,6 +223,7 @@ const double *reference_gradient(const struct engine *engine)
 }
 
 const struct engine_ops engine_reference = {
+    .interface = ENGINE_INTERFACE,
     .name = "reference",
     .open = reference_open,
     .load = reference_load,
