@@ -55,7 +55,7 @@ const struct config_key config_keys[] = {
     KEY(flows, max_flows, COUNT(16, 100000000), "2000000",
         "flows open at once; beyond, the one idle longest ends early"),
     KEY(flows, memory, SIZE(4 * MIB, 1024 * GIB), "1G",
-        "memory of the flow table, lists included"),
+        "memory of the flow table, lists included; no more than the service may use (MemoryMax=)"),
     KEY(flows, byte_dist, FLAG, "no",
         "count payload octets by value, for records"),
 

@@ -9,6 +9,7 @@
 #include "daemon/classifier.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/memory_limit.h"
 #include "daemon/service_state.h"
 #include "daemon/summary.h"
 
@@ -131,8 +132,11 @@ static int socket_open(struct service *service, struct error *err)
  */
 static int service_open(struct service *service, struct error *err)
 {
-    int r = interfaces_name(service, err);
+    int r = memory_limit_check(MEMORY_LIMIT_GROUPS, MEMORY_LIMIT_ROOT, "flows.memory",
+                               service->config.flows.memory, err);
 
+    if (r == 0)
+        r = interfaces_name(service, err);
     service->base = r == 0 ? event_base_new() : NULL;
     if (r == 0 && (service->base == NULL || recent_new(&service->recent) < 0))
         r = error_set(err, -ENOMEM, "out of memory");
