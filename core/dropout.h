@@ -15,9 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __CUDACC__ /* the same functions for kernels */
+#define DROPOUT_FUNCTION static inline __host__ __device__
+#else
+#define DROPOUT_FUNCTION static inline
+#endif
+
 /* Mix 32 bits so that each depends on all. Source: C. Wellons, "Prospecting for hash functions", 2018
  * (the constants of lowbias32). */
-static inline uint32_t dropout_mix(uint32_t x)
+DROPOUT_FUNCTION uint32_t dropout_mix(uint32_t x)
 {
     x ^= x >> 16;
     x *= 0x7feb352dU;
@@ -28,7 +34,7 @@ static inline uint32_t dropout_mix(uint32_t x)
 }
 
 /* Key of one layer in one training step; seed: engine_targets.dropout_seed. */
-static inline uint32_t dropout_layer_key(uint64_t seed, size_t element, size_t layer)
+DROPOUT_FUNCTION uint32_t dropout_layer_key(uint64_t seed, size_t element, size_t layer)
 {
     uint32_t key = dropout_mix((uint32_t)seed ^ 0x9e3779b9U);
 
@@ -37,19 +43,19 @@ static inline uint32_t dropout_layer_key(uint64_t seed, size_t element, size_t l
 }
 
 /* Key of one instance: constant over its values. */
-static inline uint32_t dropout_instance_key(uint32_t layer_key, uint32_t instance)
+DROPOUT_FUNCTION uint32_t dropout_instance_key(uint32_t layer_key, uint32_t instance)
 {
     return dropout_mix(layer_key ^ instance);
 }
 
 /* A value is left out when dropout_mix(instance_key ^ value) is below this. */
-static inline uint32_t dropout_threshold(float rate)
+DROPOUT_FUNCTION uint32_t dropout_threshold(float rate)
 {
     return (uint32_t)((double)rate * 4294967296.0);
 }
 
 /* What a value is multiplied with: 0, or 1 / (1 - rate), so that the expectation stays. */
-static inline float dropout_factor(uint32_t instance_key, uint32_t value, float rate)
+DROPOUT_FUNCTION float dropout_factor(uint32_t instance_key, uint32_t value, float rate)
 {
     return dropout_mix(instance_key ^ value) < dropout_threshold(rate) ? 0.0F : 1.0F / (1.0F - rate);
 }

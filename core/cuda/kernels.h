@@ -2,13 +2,16 @@
  * loss and the optimiser.
  *
  * All pointers are device memory, all matrices row-major, and each function only starts its kernel on the
- * stream. Implementation: kernels_*.cu.
+ * stream: it returns what cudaGetLastError() says then. Nothing to do (no rows) is no kernel. Sums are made
+ * in an order that the sizes decide, never in that of the threads, so that equal batches give equal gradients
+ * to the bit. Implementation: kernels_*.cu.
  */
 #ifndef CORE_CUDA_KERNELS_H
 #define CORE_CUDA_KERNELS_H
 
 #include <cuda_runtime.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/engine.h"
@@ -17,35 +20,45 @@
 extern "C" {
 #endif
 
-/* Columns [to_column, to_column + width) of row p of a matrix receive row index[p] of another; zeros where
- * index[p] is LAYOUT_NOTHING, row p itself where index is NULL. `accumulate` adds instead of setting. */
-struct kernel_rows {
-    float *to;
-    uint32_t to_width, to_column;
-    const float *from;
-    uint32_t from_width, from_column;
-    const uint32_t *index; /* (n_rows) */
-    uint32_t n_rows, width;
-    bool accumulate;
-};
-cudaError_t kernel_gather_rows(cudaStream_t stream, const struct kernel_rows *rows);
+/* Where an item comes from when there is none: padding. */
+#define KERNEL_NOTHING UINT32_MAX
 
-/* The other way: row index[p] of `to` receives row p of `from`; rows with LAYOUT_NOTHING go nowhere. No two
- * rows have one target. */
-cudaError_t kernel_scatter_rows(cudaStream_t stream, const struct kernel_rows *rows);
-
-/* `flatten`: item k of instance i stands at column k * item_width; no item, zeros. from: (rows, from_width)
- * lands at column to_column of each item. kernel_unflatten() is the way back. */
-struct kernel_flat {
-    float *flat; /* (n_instances, first * item_width) */
-    uint32_t first, item_width, column;
-    float *rows; /* (n_rows, width) */
+/* A matrix whose columns are those of several others side by side, which is how an item is made of children's
+ * outputs and own columns. Row p is made of the rows index[p] of the parts. */
+enum { KERNEL_PARTS_MAX = 8 };
+struct kernel_part {
+    const float *from; /* (.., width) read by kernel_join() */
+    float *to;         /* (.., width) written by kernel_split() */
     uint32_t width;
-    const uint32_t *first_row; /* (n_instances + 1) */
-    uint32_t n_instances;
+    uint32_t column; /* where it begins in the whole */
 };
-cudaError_t kernel_flatten(cudaStream_t stream, const struct kernel_flat *flat);
-cudaError_t kernel_unflatten(cudaStream_t stream, const struct kernel_flat *flat);
+struct kernel_items {
+    float *whole; /* (n, width) */
+    uint32_t n, width;
+    const uint32_t *index; /* (n) KERNEL_NOTHING: zeros, which go nowhere; NULL: row p itself */
+    unsigned n_parts;
+    struct kernel_part parts[KERNEL_PARTS_MAX];
+};
+
+/* Fill the parts' columns of the whole. */
+cudaError_t kernel_join(cudaStream_t stream, const struct kernel_items *items);
+
+/* The way back: the parts' rows from the whole. No two rows may have one index. */
+cudaError_t kernel_split(cudaStream_t stream, const struct kernel_items *items);
+
+/* Where the positions of a packed sequence come from (layout.h); all but the last three are given. */
+struct kernel_sequence {
+    uint32_t n_instances, n_steps;
+    const uint32_t *first_row;          /* (n_instances + 1) */
+    const uint32_t *order, *lengths;    /* (n_instances) by rank */
+    const uint32_t *first_step;         /* (n_steps + 1) */
+    uint32_t *source, *instance, *step; /* (n_positions) */
+};
+cudaError_t kernel_sequence(cudaStream_t stream, const struct kernel_sequence *sequence);
+
+/* The same for a list laid side by side: source (n_instances, first). */
+cudaError_t kernel_flat(cudaStream_t stream, uint32_t *source, const uint32_t *first_row,
+                        uint32_t n_instances, uint32_t first);
 
 /* y (n, width) += bias, then the activation in place. */
 cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *bias, uint32_t n,
@@ -55,11 +68,18 @@ cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *b
 cudaError_t kernel_activation_backward(cudaStream_t stream, float *dy, const float *y, uint32_t n,
                                        uint32_t width, enum activation activation);
 
-/* y (n, units) = table[clamp(x)]; dtable += dy by the same rows. x: (n, 1). */
+/* sums (width) += the sum of the rows of x (n, width). scratch: (kernel_sum_rows_scratch()) floats. */
+size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width);
+cudaError_t kernel_sum_rows(cudaStream_t stream, float *sums, const float *x, uint32_t n, uint32_t width,
+                            float *scratch);
+
+/* y (n, units) = rows of table (rows, units) that x (n) chooses (tree.h); the way back adds to dtable.
+ * scratch: (kernel_embedding_scratch()) floats. */
 cudaError_t kernel_embedding(cudaStream_t stream, float *y, const float *table, uint32_t rows, const float *x,
                              uint32_t n, uint32_t units);
+size_t kernel_embedding_scratch(uint32_t rows, uint32_t n, uint32_t units);
 cudaError_t kernel_embedding_backward(cudaStream_t stream, float *dtable, uint32_t rows, const float *dy,
-                                      const float *x, uint32_t n, uint32_t units);
+                                      const float *x, uint32_t n, uint32_t units, float *scratch);
 
 /* y = x times the factor of dropout.h; the same function serves both ways. instance, step: of each row, NULL
  * where the row is the instance and the step 0. */
@@ -67,8 +87,7 @@ cudaError_t kernel_dropout(cudaStream_t stream, float *y, const float *x, uint32
                            const uint32_t *instance, const uint32_t *step, uint32_t layer_key, float rate);
 
 /* Loss and its gradient (engine.h: weighted mean, log-sum-exp form). shares: (n) weight of each flow divided
- * by the sum of weights. loss: one double, receives the sum in a fixed order, the same to the bit each time.
- * dlogits: (n, n_labels). */
+ * by the sum of weights. flow_loss: (n) scratch. loss: one double, the sum of all. dlogits: (n, n_labels). */
 cudaError_t kernel_loss(cudaStream_t stream, const float *logits, const uint32_t *labels, const float *shares,
                         uint32_t n, uint32_t n_labels, double *flow_loss, double *loss, float *dlogits);
 

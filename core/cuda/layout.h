@@ -11,8 +11,9 @@
  * computes padding that the tree does not ask for. Under TREE_PADDING_BATCH the padded items are positions as
  * well, with zeros for input.
  *
- * Built on the host for each batch and copied in one go. What an element gives is always in the order of its
- * instances, so that a parent finds row r of its own list as its child's instance r.
+ * The host ranks the instances of each batch, and that and the values cross in one copy; what every position
+ * is, is then worked out on the device. What an element gives is always in the order of its instances, so
+ * that a parent finds row r of its own list as its child's instance r.
  */
 #ifndef CORE_CUDA_LAYOUT_H
 #define CORE_CUDA_LAYOUT_H
@@ -24,22 +25,20 @@
 #include "core/batch.h"
 #include "core/cuda/device.h"
 
-/* Where an item of a position comes from when there is none: padding. */
-#define LAYOUT_NOTHING UINT32_MAX
-
 struct layout_element {
     uint32_t n_instances;
-    uint32_t n_positions;
-    uint32_t n_steps; /* of the longest; 1 without a sequence */
+    uint32_t n_rows;      /* of the batch: instances of its children */
+    uint32_t n_positions; /* rows that its layers see */
+    uint32_t n_steps;     /* of the longest; 1 without a sequence */
 
-    /* Host; sequences only. */
-    uint32_t *lengths;    /* (n_instances) steps by rank, falling */
-    uint32_t *first_step; /* (n_steps + 1) first position of each step */
+    /* Host, until the next batch; sequences only. */
+    const uint32_t *lengths;    /* (n_instances) steps by rank, falling */
+    const uint32_t *first_step; /* (n_steps + 1) first position of each step */
 
     /* Device, borrowed from the layout's one buffer. */
-    const float *values;         /* (input n_rows, n_columns) own columns, as in the batch; NULL without */
-    const uint32_t *first_row;   /* lists: (n_instances + 1), as in the batch; else NULL */
-    const uint32_t *source;      /* sequences: (n_positions) row of the batch, or LAYOUT_NOTHING */
+    const float *values;         /* (n_rows, n_columns) own columns, as in the batch; NULL without */
+    const uint32_t *source;      /* lists: row of the batch, or KERNEL_NOTHING, of each position; flattened:
+                                    of each item, (n_instances, first). Else NULL: row p itself */
     const uint32_t *instance;    /* sequences: (n_positions) instance of a position */
     const uint32_t *step;        /* sequences: (n_positions) step of a position */
     const uint32_t *rank;        /* sequences: (n_instances) rank of an instance */
@@ -50,10 +49,8 @@ struct layout_element {
 struct layout {
     const struct tree *tree;
     struct layout_element *elements; /* (tree->n_elements) */
-    struct pinned_buffer staging;
-    struct device_buffer memory;
-    void *host; /* one block behind the host arrays; grows */
-    size_t host_octets;
+    struct pinned_buffer staging;    /* the host's side of what crosses */
+    struct device_buffer memory;     /* what crosses, then what is worked out */
 };
 
 /* Make an empty layout. tree: must outlive it. Return: 0, -ENOMEM. */
@@ -62,9 +59,10 @@ int layout_init(struct layout *layout, const struct tree *tree, struct error *er
 /* Free it; fine on zeros. */
 void layout_deinit(struct layout *layout);
 
-/* Lay a batch out and start its copy to the device. The batch may change when this returns.
+/* Lay a batch out and start its copy to the device. The batch may change when this returns; the copy of the
+ * batch before must be over (device_wait()).
  *
- * Return: 0, -ENOMEM, -ENODEV.
+ * Return: 0, -ENOMEM (also: more positions than the libraries can count), -ENODEV.
  */
 int layout_take(struct layout *layout, struct device *device, const struct batch *batch, struct error *err);
 

@@ -3,6 +3,8 @@
  *
  * Elements are computed in the order of the tree (children first), each layer for all positions at once
  * (layout.h). Backward goes the other way; a shared element's gradients add up in the one gradient block.
+ *
+ * A failed call leaves the network as it was but for the batch in hand. After -ENOMEM a later call may do.
  */
 #ifndef CORE_CUDA_NETWORK_H
 #define CORE_CUDA_NETWORK_H
@@ -14,23 +16,30 @@
 #include "core/engine.h"
 #include "core/tree/model.h"
 
-struct network;
+struct cuda_network;
 
 /* Make one; weights: (tree->n_weights) on the host. The optimiser's state is zero.
  *
+ * device, tree: must outlive it.
+ *
  * Return: 0; -ENOTSUP (a layer that cuDNN does not take), -ENOMEM, -ENODEV.
  */
-int network_new(struct network **networkp, struct device *device, const struct tree *tree,
-                const float *weights, struct error *err);
-void network_free(struct network *network);
+int cuda_network_new(struct cuda_network **networkp, struct device *device, const struct tree *tree,
+                     const float *weights, struct error *err);
+void cuda_network_free(struct cuda_network *network);
 
 /* As in struct engine_ops; logits and values are on the host. */
-int network_forward(struct network *network, const struct batch *batch, float *logits, struct error *err);
-int network_backward(struct network *network, const struct batch *batch, const struct engine_targets *targets,
-                     double *loss, float *logits, struct error *err);
-int network_step(struct network *network, const struct optimizer *optimizer, struct error *err);
-int network_weights(struct network *network, float *weights, struct error *err);
-int network_gradient(struct network *network, float *gradient, struct error *err);
-int network_output(struct network *network, size_t element, float *values, struct error *err);
+int cuda_network_forward(struct cuda_network *network, const struct batch *batch, float *logits,
+                         struct error *err);
+int cuda_network_backward(struct cuda_network *network, const struct batch *batch,
+                          const struct engine_targets *targets, double *loss, float *logits,
+                          struct error *err);
+int cuda_network_step(struct cuda_network *network, const struct optimizer *optimizer, struct error *err);
+int cuda_network_weights(struct cuda_network *network, float *weights, struct error *err);
+int cuda_network_gradient(struct cuda_network *network, float *gradient, struct error *err);
+int cuda_network_output(struct cuda_network *network, size_t element, float *values, struct error *err);
+
+/* Device memory that forward takes for one flow whose lists are as long as they may be, in octets. */
+size_t cuda_network_flow_octets(const struct tree *tree);
 
 #endif
