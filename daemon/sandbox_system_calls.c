@@ -1,7 +1,7 @@
-/* The list of system calls: what libc, libevent, libpcap, zlib and the threads of the daemon make, and what a
- * training child needs from fork to exit. A name that this architecture does not have is passed over. Left
- * out on purpose: ptrace, mount, module, keyring, bpf, perf, namespaces, reboot, time setting, raw device
- * I/O. */
+/* The list of system calls: what libc, libevent, libpcap, zlib, the CUDA driver and the threads of the
+ * daemon make, and what a training child needs from fork to exit. A name that this architecture does not have
+ * is passed over. Left out on purpose: ptrace, mount, module, keyring, bpf, perf, namespaces, reboot, time
+ * setting, raw device I/O. */
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
@@ -117,7 +117,9 @@ static const char *const allowed[] = {
     "timerfd_settime",
     /* memory */
     "brk",
+    "get_mempolicy",
     "madvise",
+    "mbind",
     "membarrier",
     "memfd_create",
     "mincore",
@@ -129,6 +131,7 @@ static const char *const allowed[] = {
     "msync",
     "munlock",
     "munmap",
+    "set_mempolicy",
     /* threads, signals, time */
     "alarm",
     "arch_prctl",

@@ -2,6 +2,7 @@
  * file is replaced by rename, or made anew.
  */
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "daemon/sandbox.h"
 #include "daemon/service_state.h"
 
-enum { PATHS_MAX = 48 };
+enum { PATHS_MAX = 64 };
 
 struct fence {
     size_t n;
@@ -83,6 +84,17 @@ static void allow_outputs(struct fence *fence, const struct service *service)
     allow(fence, config->retrain.store, SANDBOX_WRITE);
 }
 
+/* What the CUDA driver opens; none of it on a machine without a GPU. */
+static void allow_devices(struct fence *fence)
+{
+    glob_t found;
+
+    if (glob("/dev/nvidia*", 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            allow(fence, found.gl_pathv[i], SANDBOX_WRITE);
+    globfree(&found);
+}
+
 static void allow_inputs(struct fence *fence, const struct service *service)
 {
     static const char *const system[] = {"/etc", "/proc", "/sys", "/dev/null", "/run/systemd"};
@@ -101,6 +113,8 @@ static void allow_inputs(struct fence *fence, const struct service *service)
     if (config->retrain.tree[0] != '\0')
         allow(fence, config->retrain.tree, SANDBOX_READ);
     allow_list(fence, config->retrain.directories, SANDBOX_READ);
+    if (config->classify.engine != CONFIG_ENGINE_CPU)
+        allow_devices(fence);
 }
 
 /* What this kernel does not have is said, and done without. */
