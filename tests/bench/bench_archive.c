@@ -6,7 +6,6 @@
  * Times are processor time, user and system, so that other load on the machine hardly counts; each figure is
  * the median of ROUNDS runs, in megabytes of JSON a second.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "flowtrack/archive.h"
 #include "flowtrack/record_json.h"
 #include "flowtrack/text_source.h"
+#include "tests/archives.h"
 #include "tests/reference/record_cjson.h"
 
 enum {
@@ -70,25 +70,6 @@ static void collect_file(const char *path)
         if (rc == 1)
             keep(&record);
     archive_reader_close(reader);
-}
-
-static void collect_folder(const char *path)
-{
-    DIR *stream = opendir(path);
-
-    if (stream == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        const char *end = strstr(entry->d_name, ".json.gz");
-        char below[4096];
-
-        (void)snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        if (end != NULL && end[8] == '\0')
-            collect_file(below);
-        else if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            collect_folder(below);
-    }
-    (void)closedir(stream);
 }
 
 /* Write the work into a file. level: of zlib. */
@@ -266,7 +247,7 @@ int main(int argc, char *argv[])
     double floor = 0;
 
     if (argc == 2)
-        collect_folder(argv[1]);
+        archives_each(argv[1], collect_file);
     if (n_records == 0) {
         printf("skipped: no archives to take records from\n");
         return SKIP;

@@ -4,7 +4,6 @@
  *
  * Looks into the folders below FOLDER too. `probable_os` is not kept in a record and taken out before.
  */
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "flowtrack/record_json.h"
 #include "flowtrack/text_source.h"
+#include "tests/archives.h"
 
 enum {
     SKIP = 77,
@@ -97,32 +97,13 @@ static void check_archive(const char *path)
         wrong(path, line, "no newline at the end");
 }
 
-static void check_folder(const char *path)
-{
-    DIR *stream = opendir(path);
-
-    if (stream == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
-        const char *end = strstr(entry->d_name, ".json.gz");
-        char below[4096];
-
-        (void)snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        if (end != NULL && end[8] == '\0')
-            check_archive(below);
-        else if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            check_folder(below);
-    }
-    (void)closedir(stream);
-}
-
 int main(int argc, char *argv[])
 {
     if (argc != 2 || access(argv[1], R_OK) != 0) {
         printf("skipped: no folder with Joy's archives\n");
         return SKIP;
     }
-    check_folder(argv[1]);
+    archives_each(argv[1], check_archive);
     printf("%lu archives, %lu headers, %lu records, %lu failures\n", n_files, n_headers, n_records,
            n_failures);
     return n_failures == 0 && n_records > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
