@@ -78,7 +78,8 @@ struct engine_ops {
     int (*gradient)(struct engine *engine, float *gradient, struct error *err);
 
     /* Output of one element for the batch that went through last: (n_instances, out_width); of the root, the
-     * logits. For tests. Return: 0, -EINVAL (no batch has gone through since the load). */
+     * logits. For tests; the batch must still be as it was. Return: 0, -EINVAL (no batch has gone through
+     * since the load), -ENODEV, -ENOMEM. */
     int (*output)(struct engine *engine, size_t element, float *values, struct error *err);
 
     /* Which of several ways the loaded tree takes, and on what, for people: "fused, NVIDIA H100 PCIe". The

@@ -1,0 +1,215 @@
+/* The CUDA engine: a tree that fused kernels know goes through them, every other through cuDNN (network.h).
+ * Learning always goes the second way. The weights live in the network; after a step the fused kernels get
+ * theirs when the next batch is to be judged.
+ */
+#include "core/cuda/engine_cuda.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/cuda/fused.h"
+#include "core/cuda/network.h"
+#include "core/cuda/status.h"
+
+/* Flows that are encoded and judged at once: enough to fill any device, if a share of its memory holds the
+ * longest of them. */
+enum { PORTION_FLOWS = 65536, PORTION_SHARE = 4, PATH_MAX_LENGTH = DEVICE_NAME_MAX + 16 };
+
+struct engine_cuda {
+    struct engine base;
+    struct device device;
+    struct cuda_network *network; /* NULL: nothing is loaded */
+    struct fused *fused;          /* NULL: not for this tree */
+    float *weights;               /* (n_weights) on their way to the fused kernels */
+    bool fused_outdated;          /* they have the weights of an earlier step */
+    const struct batch *judged;   /* went through the fused kernels last; else NULL */
+    char path[PATH_MAX_LENGTH];
+};
+
+static struct engine_cuda *engine_cuda_from(struct engine *engine)
+{
+    return (struct engine_cuda *)engine;
+}
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, -ENOMEM, "cuda engine: out of memory");
+}
+
+static int cuda_open(struct engine **enginep, const struct engine_options *options, struct error *err)
+{
+    struct engine_cuda *cuda = calloc(1, sizeof *cuda);
+    int rc;
+
+    (void)options;
+    if (cuda == NULL)
+        return no_memory(err);
+    cuda->base.ops = &engine_cuda;
+    rc = device_open(&cuda->device, err);
+    if (rc < 0) {
+        free(cuda);
+        return rc;
+    }
+    *enginep = &cuda->base;
+    return 0;
+}
+
+static void unload(struct engine_cuda *cuda)
+{
+    fused_free(cuda->fused);
+    cuda_network_free(cuda->network);
+    free(cuda->weights);
+    cuda->fused = NULL;
+    cuda->network = NULL;
+    cuda->weights = NULL;
+    cuda->judged = NULL;
+    cuda->fused_outdated = false;
+    cuda->base.tree = NULL;
+    cuda->base.portion = 0;
+}
+
+static int set_portion(struct engine_cuda *cuda, const struct tree *tree, struct error *err)
+{
+    size_t unused, all, flows;
+
+    CUDA_TRY(cudaMemGetInfo(&unused, &all));
+    flows = unused / PORTION_SHARE / cuda_network_flow_octets(tree);
+    flows = flows < PORTION_FLOWS ? flows : PORTION_FLOWS;
+    cuda->base.portion = flows > 0 ? flows : 1;
+    return 0;
+}
+
+/* The fused kernels, if they know all of the tree. */
+static int load_fused(struct engine_cuda *cuda, const struct model *model, struct error *err)
+{
+    int rc = fused_new(&cuda->fused, &cuda->device, model->tree, model->weights, err);
+
+    if (rc == -ENOTSUP) {
+        cuda->fused = NULL;
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    cuda->weights = calloc(model->tree->n_weights, sizeof *cuda->weights);
+    return cuda->weights == NULL ? no_memory(err) : 0;
+}
+
+static int cuda_load(struct engine *engine, const struct model *model, struct error *err)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc;
+
+    unload(cuda);
+    rc = cuda_network_new(&cuda->network, &cuda->device, model->tree, model->weights, err);
+    if (rc == 0)
+        rc = load_fused(cuda, model, err);
+    if (rc == 0)
+        rc = set_portion(cuda, model->tree, err);
+    if (rc < 0) {
+        unload(cuda);
+        return rc;
+    }
+    (void)snprintf(cuda->path, sizeof cuda->path, "%s, %s", cuda->fused != NULL ? "fused" : "cuDNN",
+                   cuda->device.name);
+    cuda->base.tree = model->tree;
+    return 0;
+}
+
+static int refresh_fused(struct engine_cuda *cuda, struct error *err)
+{
+    int rc = cuda_network_weights(cuda->network, cuda->weights, err);
+
+    if (rc == 0)
+        rc = fused_weights(cuda->fused, cuda->weights, err);
+    if (rc == 0)
+        cuda->fused_outdated = false;
+    return rc;
+}
+
+static int cuda_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = 0;
+
+    cuda->judged = NULL;
+    if (cuda->fused == NULL)
+        return cuda_network_forward(cuda->network, batch, logits, err);
+    if (cuda->fused_outdated)
+        rc = refresh_fused(cuda, err);
+    if (rc == 0)
+        rc = fused_forward(cuda->fused, batch, logits, err);
+    if (rc == 0)
+        cuda->judged = batch;
+    return rc;
+}
+
+static int cuda_backward(struct engine *engine, const struct batch *batch,
+                         const struct engine_targets *targets, double *loss, float *logits, struct error *err)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+
+    cuda->judged = NULL;
+    return cuda_network_backward(cuda->network, batch, targets, loss, logits, err);
+}
+
+static int cuda_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+
+    cuda->fused_outdated = true;
+    return cuda_network_step(cuda->network, optimizer, err);
+}
+
+static int cuda_weights(struct engine *engine, float *weights, struct error *err)
+{
+    return cuda_network_weights(engine_cuda_from(engine)->network, weights, err);
+}
+
+static int cuda_gradient(struct engine *engine, float *gradient, struct error *err)
+{
+    return cuda_network_gradient(engine_cuda_from(engine)->network, gradient, err);
+}
+
+/* The fused kernels keep nothing of what elements give: the batch goes through the network once more. */
+static int cuda_output(struct engine *engine, size_t element, float *values, struct error *err)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = 0;
+
+    if (cuda->judged != NULL)
+        rc = cuda_network_forward(cuda->network, cuda->judged, NULL, err);
+    if (rc < 0)
+        return rc;
+    cuda->judged = NULL;
+    return cuda_network_output(cuda->network, element, values, err);
+}
+
+static const char *cuda_path(const struct engine *engine)
+{
+    return ((const struct engine_cuda *)engine)->path;
+}
+
+static void cuda_close(struct engine *engine)
+{
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+
+    unload(cuda);
+    device_close(&cuda->device);
+    free(cuda);
+}
+
+const struct engine_ops engine_cuda = {
+    .interface = ENGINE_INTERFACE,
+    .name = "cuda",
+    .open = cuda_open,
+    .load = cuda_load,
+    .forward = cuda_forward,
+    .backward = cuda_backward,
+    .step = cuda_step,
+    .weights = cuda_weights,
+    .gradient = cuda_gradient,
+    .output = cuda_output,
+    .path = cuda_path,
+    .close = cuda_close,
+};

@@ -1,0 +1,244 @@
+/* Layers that no library has: activations, dropout, embeddings; and the sums over rows of their gradients.
+ *
+ * A sum over many rows is cut into chunks: one block adds up a chunk, then a second kernel the chunks, both
+ * in the order of the rows.
+ */
+#include "core/cuda/cells.h"
+#include "core/cuda/kernels.h"
+#include "core/dropout.h"
+
+enum {
+    CHUNK_ROWS = 256, /* of a sum, at least */
+    CHUNKS_MAX = 128,
+    EMBEDDING_THREADS = 32,
+    EMBEDDING_TILE = 4096,           /* floats of a table that a block adds to */
+    EMBEDDING_SCRATCH_MAX = 1 << 22, /* floats; at least one table */
+};
+
+static __device__ float activated(enum activation activation, float x)
+{
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return x > 0.0F ? x : 0.0F;
+    case ACTIVATION_TANH:
+        return tanhf(x);
+    case ACTIVATION_SIGMOID:
+        return 1.0F / (1.0F + expf(-x));
+    default: /* softmax is part of the loss */
+        return x;
+    }
+}
+
+static __device__ float slope(enum activation activation, float y)
+{
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return y > 0.0F ? 1.0F : 0.0F;
+    case ACTIVATION_TANH:
+        return 1.0F - y * y;
+    case ACTIVATION_SIGMOID:
+        return y * (1.0F - y);
+    default:
+        return 1.0F;
+    }
+}
+
+static __global__ void add_and_activate(float *y, const float *bias, uint32_t n, uint32_t width,
+                                        enum activation activation)
+{
+    for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width)) {
+        float *value = y + at.row * width + at.column;
+
+        *value = activated(activation, *value + bias[at.column]);
+    }
+}
+
+cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *bias, uint32_t n,
+                                   uint32_t width, enum activation activation)
+{
+    if (n == 0)
+        return cudaSuccess;
+    KERNEL_LAUNCH(add_and_activate, cells_blocks(n, width), CELLS_THREADS, 0, stream, y, bias, n, width,
+                  activation);
+    return cudaGetLastError();
+}
+
+static __global__ void multiply_slope(float *dy, const float *y, uint32_t n, uint32_t width,
+                                      enum activation activation)
+{
+    for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width)) {
+        size_t i = at.row * width + at.column;
+
+        dy[i] *= slope(activation, y[i]);
+    }
+}
+
+cudaError_t kernel_activation_backward(cudaStream_t stream, float *dy, const float *y, uint32_t n,
+                                       uint32_t width, enum activation activation)
+{
+    if (n == 0 || activation == ACTIVATION_LINEAR || activation == ACTIVATION_SOFTMAX)
+        return cudaSuccess;
+    KERNEL_LAUNCH(multiply_slope, cells_blocks(n, width), CELLS_THREADS, 0, stream, dy, y, n, width,
+                  activation);
+    return cudaGetLastError();
+}
+
+static __global__ void drop(float *y, const float *x, uint32_t n, uint32_t width, const uint32_t *instance,
+                            const uint32_t *step, uint32_t layer_key, float rate)
+{
+    for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width)) {
+        uint32_t key =
+            dropout_instance_key(layer_key, instance != NULL ? instance[at.row] : (uint32_t)at.row);
+        uint32_t value = (step != NULL ? step[at.row] : 0) * width + at.column;
+        size_t i = at.row * width + at.column;
+
+        y[i] = x[i] * dropout_factor(key, value, rate);
+    }
+}
+
+cudaError_t kernel_dropout(cudaStream_t stream, float *y, const float *x, uint32_t n, uint32_t width,
+                           const uint32_t *instance, const uint32_t *step, uint32_t layer_key, float rate)
+{
+    if (n == 0)
+        return cudaSuccess;
+    KERNEL_LAUNCH(drop, cells_blocks(n, width), CELLS_THREADS, 0, stream, y, x, n, width, instance, step,
+                  layer_key, rate);
+    return cudaGetLastError();
+}
+
+static uint32_t chunks_of(uint32_t n)
+{
+    uint32_t chunks = (n + CHUNK_ROWS - 1) / CHUNK_ROWS;
+
+    return chunks < CHUNKS_MAX ? chunks : (uint32_t)CHUNKS_MAX;
+}
+
+/* sums (size) += the sums of the chunks, (n_chunks, size). */
+static __global__ void add_chunks(float *sums, const float *chunks, uint32_t n_chunks, size_t size)
+{
+    for (struct cells at = cells_begin(1); at.row < size; cells_next(&at, 1)) {
+        float sum = 0.0F;
+
+        for (uint32_t k = 0; k < n_chunks; k++)
+            sum += chunks[k * size + at.row];
+        sums[at.row] += sum;
+    }
+}
+
+/* Rows of a chunk, for as many columns as there are threads: where the matrix is narrow, several rows side by
+ * side, which are added up at the end. */
+static __global__ void sum_chunk(float *chunks, const float *x, uint32_t n, uint32_t width, uint32_t n_chunks)
+{
+    __shared__ float sums[CELLS_THREADS];
+    uint32_t chunk = blockIdx.x % n_chunks, first_column = blockIdx.x / n_chunks * CELLS_THREADS;
+    uint32_t columns = width - first_column < CELLS_THREADS ? width - first_column : CELLS_THREADS;
+    uint32_t rows = CELLS_THREADS / columns, row = threadIdx.x / columns, column = threadIdx.x % columns;
+    size_t begin = (size_t)n * chunk / n_chunks, end = (size_t)n * (chunk + 1) / n_chunks;
+    float sum = 0.0F;
+
+    for (size_t p = begin + row; row < rows && p < end; p += rows)
+        sum += x[p * width + first_column + column];
+    sums[threadIdx.x] = sum;
+    __syncthreads();
+    if (row > 0)
+        return;
+    for (uint32_t k = 1; k < rows; k++)
+        sum += sums[k * columns + column];
+    chunks[(size_t)chunk * width + first_column + column] = sum;
+}
+
+size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width)
+{
+    return (size_t)chunks_of(n) * width;
+}
+
+cudaError_t kernel_sum_rows(cudaStream_t stream, float *sums, const float *x, uint32_t n, uint32_t width,
+                            float *scratch)
+{
+    uint32_t n_chunks = chunks_of(n), tiles = (width + CELLS_THREADS - 1) / CELLS_THREADS;
+
+    if (n == 0)
+        return cudaSuccess;
+    KERNEL_LAUNCH(sum_chunk, tiles * n_chunks, CELLS_THREADS, 0, stream, scratch, x, n, width, n_chunks);
+    KERNEL_LAUNCH(add_chunks, cells_blocks(width, 1), CELLS_THREADS, 0, stream, sums, scratch, n_chunks,
+                  (size_t)width);
+    return cudaGetLastError();
+}
+
+/* Row of a table for a value: cut to a whole number, limited to the table. */
+static __device__ uint32_t chosen_row(float x, uint32_t rows)
+{
+    if (!(x > 0.0F))
+        return 0;
+    return x < (float)rows ? (uint32_t)x : rows - 1;
+}
+
+static __global__ void choose_rows(float *y, const float *table, uint32_t rows, const float *x, uint32_t n,
+                                   uint32_t units)
+{
+    for (struct cells at = cells_begin(units); at.row < n; cells_next(&at, units))
+        y[at.row * units + at.column] = table[(size_t)chosen_row(x[at.row], rows) * units + at.column];
+}
+
+cudaError_t kernel_embedding(cudaStream_t stream, float *y, const float *table, uint32_t rows, const float *x,
+                             uint32_t n, uint32_t units)
+{
+    if (n == 0)
+        return cudaSuccess;
+    KERNEL_LAUNCH(choose_rows, cells_blocks(n, units), CELLS_THREADS, 0, stream, y, table, rows, x, n, units);
+    return cudaGetLastError();
+}
+
+/* One tile of the table, one chunk of the rows: a thread has its own columns, so that it needs to wait for
+ * nobody. */
+static __global__ void embedding_chunk(float *chunks, uint32_t rows, const float *dy, const float *x,
+                                       uint32_t n, uint32_t units, uint32_t n_chunks, uint32_t tile_rows)
+{
+    __shared__ float tile[EMBEDDING_TILE];
+    uint32_t chunk = blockIdx.x % n_chunks, first = blockIdx.x / n_chunks * tile_rows;
+    uint32_t here = rows - first < tile_rows ? rows - first : tile_rows;
+    size_t begin = (size_t)n * chunk / n_chunks, end = (size_t)n * (chunk + 1) / n_chunks;
+
+    for (uint32_t row = 0; row < here; row++)
+        for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
+            tile[row * units + u] = 0.0F;
+    for (size_t p = begin; p < end; p++) {
+        uint32_t row = chosen_row(x[p], rows) - first; /* those before the tile wrap round */
+
+        for (uint32_t u = threadIdx.x; row < here && u < units; u += EMBEDDING_THREADS)
+            tile[row * units + u] += dy[p * units + u];
+    }
+    for (uint32_t row = 0; row < here; row++)
+        for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
+            chunks[((size_t)chunk * rows + first + row) * units + u] = tile[row * units + u];
+}
+
+static uint32_t embedding_chunks(uint32_t rows, uint32_t n, uint32_t units)
+{
+    size_t chunks = chunks_of(n), limit = EMBEDDING_SCRATCH_MAX / ((size_t)rows * units);
+
+    if (chunks > limit)
+        chunks = limit;
+    return chunks > 0 ? (uint32_t)chunks : 1;
+}
+
+size_t kernel_embedding_scratch(uint32_t rows, uint32_t n, uint32_t units)
+{
+    return (size_t)embedding_chunks(rows, n, units) * rows * units;
+}
+
+cudaError_t kernel_embedding_backward(cudaStream_t stream, float *dtable, uint32_t rows, const float *dy,
+                                      const float *x, uint32_t n, uint32_t units, float *scratch)
+{
+    uint32_t n_chunks = embedding_chunks(rows, n, units);
+    uint32_t tile_rows = EMBEDDING_TILE / units, tiles = (rows + tile_rows - 1) / tile_rows;
+    size_t size = (size_t)rows * units;
+
+    if (n == 0)
+        return cudaSuccess;
+    KERNEL_LAUNCH(embedding_chunk, tiles * n_chunks, EMBEDDING_THREADS, 0, stream, scratch, rows, dy, x, n,
+                  units, n_chunks, tile_rows);
+    KERNEL_LAUNCH(add_chunks, cells_blocks(size, 1), CELLS_THREADS, 0, stream, dtable, scratch, n_chunks,
+                  (size_t)rows * units);
+    return cudaGetLastError();
+}

@@ -1,0 +1,124 @@
+/* From the gradient of the logits to that of the weights, which every layer adds to: shared elements have
+ * one.
+ */
+#include "core/cuda/network_parts.h"
+#include "core/cuda/status.h"
+
+/* dx may be NULL, where nobody asks for it; dy may be overwritten. */
+
+/* dW += dY' X, db += the sum of dY, dX = dY W, all row-major; to cuBLAS dW' += X' dY and dX' = W' dY'. */
+static int dense_backward(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy,
+                          float *dx, struct error *err)
+{
+    const struct cuda_layer *at = &e->layers[l];
+    const struct layer *layer = at->layer;
+    size_t W = network_weights_at(network, layer, 0), b = network_weights_at(network, layer, 1);
+    int in = (int)layer->in, out = (int)layer->out, rows = (int)at->rows_out;
+    const float one = 1.0F, zero = 0.0F;
+
+    CUDA_TRY(kernel_activation_backward(network->device->stream, dy, at->y, at->rows_out, (uint32_t)out,
+                                        layer->activation));
+    CUBLAS_TRY(cublasSgemm(network->device->cublas, CUBLAS_OP_N, CUBLAS_OP_T, in, out, rows, &one, at->x, in,
+                           dy, out, &one, network->gradient + W, in));
+    CUDA_TRY(kernel_sum_rows(network->device->stream, network->gradient + b, dy, at->rows_out, (uint32_t)out,
+                             network->scratch));
+    if (dx != NULL)
+        CUBLAS_TRY(cublasSgemm(network->device->cublas, CUBLAS_OP_N, CUBLAS_OP_N, in, rows, out, &one,
+                               network->weights + W, in, dy, out, &zero, dx, in));
+    return 0;
+}
+
+static int recurrent_backward(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy,
+                              float *dx, struct error *err)
+{
+    struct cuda_layer *at = &e->layers[l];
+    uint32_t width = (uint32_t)at->layer->out;
+    struct kernel_items items = {
+        .whole = network->ranked,
+        .n = at->rows_out,
+        .width = width,
+        .index = e->layout->order,
+        .n_parts = 1,
+        .parts = {{.from = dy, .width = width}},
+    };
+
+    if (!layer_reduces(at->layer))
+        return rnn_backward(at->rnn, &at->use, e->layout, at->x, at->y, dy, NULL, dx, err);
+    CUDA_TRY(kernel_join(network->device->stream, &items));
+    return rnn_backward(at->rnn, &at->use, e->layout, at->x, at->steps, NULL, network->ranked, dx, err);
+}
+
+static int embedding_backward(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy,
+                              float *dx, struct error *err)
+{
+    const struct cuda_layer *at = &e->layers[l];
+    const struct layer *layer = at->layer;
+
+    (void)dx; /* the first layer over own columns: nobody asks */
+    CUDA_TRY(kernel_embedding_backward(
+        network->device->stream, network->gradient + network_weights_at(network, layer, 0),
+        (uint32_t)layer->rows, dy, at->x, at->rows_out, (uint32_t)layer->out, network->scratch));
+    return 0;
+}
+
+static int dropout_backward(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy,
+                            float *dx, struct error *err)
+{
+    return dx == NULL ? 0 : network_drop(network, e, l, dx, dy, err);
+}
+
+static const struct {
+    int (*backward)(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy, float *dx,
+                    struct error *err);
+    bool needs_dx; /* whoever asks */
+} kinds[LAYER_KINDS] = {
+    [LAYER_DENSE] = {dense_backward, false},     [LAYER_LSTM] = {recurrent_backward, true},
+    [LAYER_GRU] = {recurrent_backward, true},    [LAYER_EMBEDDING] = {embedding_backward, false},
+    [LAYER_DROPOUT] = {dropout_backward, false},
+};
+
+/* The gradient of the items to the children they came from; own columns have none. */
+static int split_input(struct cuda_network *network, struct cuda_element *e, float *dy, struct error *err)
+{
+    struct kernel_items items = {
+        .whole = dy,
+        .n = network_count_items(e),
+        .width = (uint32_t)e->element->item_width,
+        .index = e->layout->source,
+    };
+
+    for (size_t first = 0; first < e->element->n_children; first += KERNEL_PARTS_MAX) {
+        network_parts(network, e, first, e->element->n_children, &items);
+        CUDA_TRY(kernel_split(network->device->stream, &items));
+    }
+    return 0;
+}
+
+static int element_backward(struct cuda_network *network, struct cuda_element *e, struct error *err)
+{
+    float *dy = e->gradient;
+    unsigned turn = 0;
+    int rc = 0;
+
+    for (size_t l = e->element->n_layers; rc == 0 && l-- > 0;) {
+        const struct layer *layer = e->layers[l].layer;
+        bool asked = l > 0 || e->element->n_children > 0;
+
+        if (layer_rests(network, layer))
+            continue;
+        rc = kinds[layer->kind].backward(
+            network, e, l, dy, asked || kinds[layer->kind].needs_dx ? network->gradients[turn] : NULL, err);
+        dy = network->gradients[turn];
+        turn ^= 1;
+    }
+    return rc < 0 ? rc : split_input(network, e, dy, err);
+}
+
+int network_go_backward(struct cuda_network *network, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = network->tree->n_elements; rc == 0 && i-- > 0;)
+        rc = element_backward(network, &network->elements[i], err);
+    return rc;
+}
