@@ -224,34 +224,6 @@ struct tree *random_tree(struct random *random)
     return tree;
 }
 
-static void random_side(struct random *random, struct record_side *side, uint16_t *ids, unsigned max)
-{
-    side->present = true;
-    side->bytes = random_below(random, 1 << 20);
-    side->packets = random_below(random, 1000);
-    side->has_ip = random_below(random, 5) > 0;
-    side->ttl = side->has_ip ? (uint8_t)random_next(random) : 0;
-    side->n_ids =
-        side->has_ip ? (uint8_t)random_below(random, (max < RECORD_IDS_MAX ? max : RECORD_IDS_MAX) + 1) : 0;
-    for (unsigned i = 0; i < side->n_ids; i++)
-        ids[i] = (uint16_t)random_next(random);
-}
-
-void random_record(struct random *random, struct record *record, unsigned packets)
-{
-    *record = (struct record){.family = 4, .protocol = random_below(random, 2) == 0 ? 6 : 17};
-    random_side(random, &record->out, record->ids_out, packets);
-    if (random_below(random, 4) > 0)
-        random_side(random, &record->in, record->ids_in, packets);
-    record->time_start = 1500000000000000;
-    record->time_end = record->time_start + (int64_t)random_below(random, 30000000);
-    record->n_packets = (uint8_t)random_below(random, packets + 1);
-    for (unsigned i = 0; i < record->n_packets; i++)
-        record->packets[i] = (struct record_packet){.ipt_ms = (uint32_t)random_below(random, 2000),
-                                                    .bytes = (uint16_t)random_below(random, 1500),
-                                                    .out = (uint8_t)random_below(random, 2)};
-}
-
 void random_values(struct random *random, struct batch *batch)
 {
     for (size_t i = 0; i < batch->tree->n_elements; i++) {

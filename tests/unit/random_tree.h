@@ -1,11 +1,11 @@
-/* random_tree.h - trees and records drawn at random, for tests that hold for every tree. */
+/* random_tree.h - trees and values drawn at random, for tests that hold for every tree. */
 #ifndef TESTS_UNIT_RANDOM_TREE_H
 #define TESTS_UNIT_RANDOM_TREE_H
 
 #include "core/batch.h"
 #include "core/random.h"
+#include "core/random_record.h"
 #include "core/tree/tree.h"
-#include "flowtrack/record.h"
 
 /* A tree file that works: lists in lists, flattened ones, several and bidirectional recurrent layers,
  * embeddings, dropout, shared elements, maps, standardised columns. Return: its text, to free(). */
@@ -13,9 +13,6 @@ char *random_tree_text(struct random *random);
 
 /* The same as a tree. */
 struct tree *random_tree(struct random *random);
-
-/* A record of 0 to `packets` listed packets, some without ids, some with one side. */
-void random_record(struct random *random, struct record *record, unsigned packets);
 
 /* Put values of moderate size into a batch in place of the encoded ones (rows of an embedding's table where
  * it needs them). */

@@ -1,0 +1,128 @@
+/* The batch from which one engine is faster, found with engines that take the time they are told. */
+#include "core/break_even.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/tree/tree_json.h"
+#include "tests/unit/unit.h"
+
+enum { CAPACITY = 100, SECOND = 1000000 };
+
+/* An engine that sleeps for each pass and for each flow, microseconds. */
+struct sleeper {
+    struct engine base;
+    unsigned pass, flow;
+    int failure;
+    size_t largest; /* batch that it has seen */
+};
+
+static int sleeper_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
+{
+    struct sleeper *sleeper = (struct sleeper *)engine;
+
+    if (sleeper->failure < 0)
+        return error_set(err, sleeper->failure, "told to fail");
+    if (batch->n_flows > sleeper->largest)
+        sleeper->largest = batch->n_flows;
+    memset(logits, 0, batch->n_flows * batch->tree->n_labels * sizeof *logits);
+    (void)usleep(sleeper->pass + sleeper->flow * batch->n_flows);
+    return 0;
+}
+
+static const struct engine_ops sleeper_ops = {.name = "sleeper", .forward = sleeper_forward};
+
+static struct model *model;
+
+static size_t measure(struct sleeper *device, struct sleeper *processor, int64_t budget)
+{
+    struct error err = {0};
+    size_t flows = 0;
+
+    device->base.ops = processor->base.ops = &sleeper_ops;
+    ck_assert_int_eq(
+        break_even_measure(&flows, &device->base, &processor->base, model, CAPACITY, budget, &err), 0);
+    return flows;
+}
+
+START_TEST(the_smallest_batch_that_is_won)
+{
+    struct sleeper device = {.pass = 4000}, processor = {.flow = 400};
+
+    ck_assert_uint_eq(measure(&device, &processor, 10 * SECOND), 16);
+    ck_assert_uint_eq(device.largest, 32); /* and the next one, to be sure */
+}
+END_TEST
+
+START_TEST(the_first_and_the_last)
+{
+    struct sleeper device = {.pass = 100}, processor = {.pass = 2000};
+    struct sleeper late = {.pass = 9000}, steady = {.flow = 100};
+
+    ck_assert_uint_eq(measure(&device, &processor, 10 * SECOND), 1);
+    ck_assert_uint_eq(measure(&late, &steady, 10 * SECOND), CAPACITY);
+}
+END_TEST
+
+START_TEST(never)
+{
+    struct sleeper device = {.pass = 3000}, processor = {.flow = 1};
+
+    ck_assert_uint_eq(measure(&device, &processor, 10 * SECOND), BREAK_EVEN_NEVER);
+    ck_assert_uint_eq(device.largest, CAPACITY);
+}
+END_TEST
+
+START_TEST(a_processor_works_in_portions)
+{
+    struct sleeper device = {.pass = 3000}, processor = {.base = {.portion = 8}, .flow = 100};
+
+    ck_assert_uint_eq(measure(&device, &processor, 10 * SECOND), 32);
+    ck_assert_uint_eq(processor.largest, 8);
+}
+END_TEST
+
+START_TEST(time_is_bounded)
+{
+    struct sleeper device = {.pass = 30000}, processor = {.pass = 10000};
+    struct timespec begin, end;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+    ck_assert_uint_eq(measure(&device, &processor, SECOND / 20), BREAK_EVEN_NEVER);
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    ck_assert_int_lt((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 1000);
+    ck_assert_uint_lt(device.largest, CAPACITY);
+}
+END_TEST
+
+START_TEST(a_failure_is_passed_on)
+{
+    struct sleeper device = {.base = {.ops = &sleeper_ops}, .failure = -ENODEV};
+    struct sleeper processor = {.base = {.ops = &sleeper_ops}};
+    struct error err = {0};
+    size_t flows;
+
+    ck_assert_int_eq(break_even_measure(&flows, &device.base, &processor.base, model, CAPACITY, SECOND, &err),
+                     -ENODEV);
+    ck_assert_str_eq(err.text, "told to fail");
+}
+END_TEST
+
+int main(void)
+{
+    static const char json[] = "{\"format\": 1, \"name\": \"small\", \"labels\": [\"a\", \"b\"],"
+                               " \"padding\": \"none\", \"root\": {\"name\": \"root\","
+                               " \"input\": {\"select\": [\"num_pkts_out\"]},"
+                               " \"layers\": [{\"dense\": 2, \"activation\": \"softmax\"}]}}";
+    struct tree *tree;
+    int status;
+
+    if (tree_parse(&tree, "small", json, strlen(json), NULL, 0, NULL) < 0 || model_new(&model, tree, 1) < 0)
+        return EXIT_FAILURE;
+    status = UNIT_RUN("break_even", the_smallest_batch_that_is_won, the_first_and_the_last, never,
+                      a_processor_works_in_portions, time_is_bounded, a_failure_is_passed_on);
+    model_free(model);
+    return status;
+}
