@@ -10,9 +10,6 @@
 #include "daemon/queue.h"
 #include "daemon/scorer.h"
 
-/* How long a failed engine is left alone, microseconds. */
-enum { RETRY_AFTER = 60 * 1000000 };
-
 struct classifier {
     struct classifier_config config;
     struct queue *queue;
@@ -20,90 +17,123 @@ struct classifier {
 
     /* The classifier's thread alone: */
     struct scorer *scorer;
-    int64_t retry_at; /* CLOCK_MONOTONIC, microseconds: when the engine asked for is tried again */
+    struct accelerator accelerator;
+    int64_t retry_at; /* CLOCK_MONOTONIC, microseconds: when the accelerator is tried again */
     bool failing;     /* the last batch got no verdicts */
 
     /* Between threads, under the lock: */
     pthread_mutex_t lock;
     struct scorer *next;        /* takes over before the next batch; NULL: none */
-    bool next_fallen_back;      /* fallen_back of it */
     struct served_model *model; /* of `next`, or else of `scorer` */
-    const char *engine;
-    bool fallen_back; /* the CPU engine stands in for the one asked for */
+    struct classifier_accelerator status;
     uint64_t batches;
 };
 
-/* A scorer on the engine that is asked for, or on the CPU where that fails; said by fallen_back. */
-static int scorer_make(const struct classifier *classifier, struct scorer **scorerp,
-                       struct served_model *served, bool *fallen_back, struct error *err)
+/* What others may see of the accelerator. reason: of a failure; NULL: all is well. */
+static void accelerator_report(struct classifier *classifier, const char *reason)
 {
-    const struct classifier_config *config = &classifier->config;
-    int r = scorer_new(scorerp, config->engine, &config->engine_options, served, config->capacity, err);
+    const struct accelerator *accelerator = &classifier->accelerator;
+    struct classifier_accelerator *status = &classifier->status;
 
-    *fallen_back = r == -ENODEV && config->engine != &engine_cpu;
-    if (*fallen_back)
-        r = scorer_new(scorerp, &engine_cpu, &config->engine_options, served, config->capacity, err);
+    pthread_mutex_lock(&classifier->lock);
+    status->in_use = accelerator->engine != NULL;
+    status->difference = accelerator->difference;
+    status->break_even = accelerator->break_even;
+    memcpy(status->path, accelerator->path, sizeof status->path);
+    if (reason != NULL) {
+        status->failures++;
+        (void)snprintf(status->reason, sizeof status->reason, "%s", reason);
+    }
+    pthread_mutex_unlock(&classifier->lock);
+}
+
+/* Take the accelerator into use with the model of the scorer, or go on with that model. */
+static int accelerator_try(struct classifier *classifier, struct error *err)
+{
+    int r = accelerator_load(&classifier->accelerator, scorer_model(classifier->scorer),
+                             scorer_cpu(classifier->scorer), err);
+
+    /* A tree that it does not run will not be run later either. */
+    classifier->retry_at = r == -ENOTSUP ? INT64_MAX : clock_monotonic() + classifier->config.retry;
+    accelerator_report(classifier, r < 0 ? err->text : NULL);
     return r;
 }
 
-/* Go on with another scorer, on the classifier's thread. */
-static void scorer_take(struct classifier *classifier, struct scorer *scorer, bool fallen_back)
+/* The accelerator is there or not when the program starts: say which. */
+static int accelerator_begin(struct classifier *classifier, struct error *err)
 {
-    scorer_free(classifier->scorer);
-    classifier->scorer = scorer;
+    const char *name = classifier->accelerator.ops->name;
+    char text[ACCELERATOR_TEXT_MAX];
+    struct error why;
+
+    if (accelerator_try(classifier, &why) < 0) {
+        if (classifier->config.demanded)
+            return error_set(err, -ENODEV, "engine %s cannot be used: %s", name, why.text);
+        log_warning("engine %s is not used, the CPU goes on: %s", name, why.text);
+        return 0;
+    }
+    accelerator_describe(&classifier->accelerator, text);
+    log_notice("engine %s: %s", name, text);
+    return 0;
+}
+
+/* Give an accelerator that has failed another chance, when it is time. */
+static void accelerator_again(struct classifier *classifier)
+{
+    char text[ACCELERATOR_TEXT_MAX];
+    struct error why;
+
+    if (classifier->accelerator.ops == NULL || classifier->accelerator.engine != NULL ||
+        clock_monotonic() < classifier->retry_at)
+        return;
     pthread_mutex_lock(&classifier->lock);
-    classifier->engine = scorer_engine(scorer);
-    classifier->fallen_back = fallen_back;
+    classifier->status.retries++;
     pthread_mutex_unlock(&classifier->lock);
+    if (accelerator_try(classifier, &why) < 0)
+        return;
+    accelerator_describe(&classifier->accelerator, text);
+    log_notice("engine %s works again: %s", classifier->accelerator.ops->name, text);
+}
+
+/* It failed under way: the CPU goes on. */
+static void accelerator_lost(struct classifier *classifier, const struct error *why)
+{
+    log_error("engine %s failed, going on with the CPU: %s", classifier->accelerator.ops->name, why->text);
+    accelerator_close(&classifier->accelerator);
+    classifier->retry_at = clock_monotonic() + classifier->config.retry;
+    accelerator_report(classifier, why->text);
 }
 
 /* The model that was given last takes over. */
 static void next_take(struct classifier *classifier)
 {
-    struct scorer *next;
-    bool fallen_back;
+    struct scorer *next, *before = classifier->scorer;
+    bool in_use = classifier->accelerator.engine != NULL;
+    struct error why;
 
     pthread_mutex_lock(&classifier->lock);
     next = classifier->next;
-    fallen_back = classifier->next_fallen_back;
     classifier->next = NULL;
     pthread_mutex_unlock(&classifier->lock);
-    if (next != NULL)
-        scorer_take(classifier, next, fallen_back);
+    if (next == NULL)
+        return;
+    classifier->scorer = next;
+    if (classifier->accelerator.ops != NULL && accelerator_try(classifier, &why) < 0 && in_use)
+        log_error("engine %s failed with model %s, going on with the CPU: %s",
+                  classifier->accelerator.ops->name, scorer_model(next)->id, why.text);
+    scorer_free(before); /* now that no engine needs its tree any more */
 }
 
-/* The engine failed on this batch: judge it, and those that follow, on the CPU. */
-static int fall_back(struct classifier *classifier, struct flow_batch *batch, struct error *err)
+static int score(struct classifier *classifier, struct flow_batch *batch, struct error *err)
 {
-    const struct classifier_config *config = &classifier->config;
-    struct scorer *made;
-    int r;
+    struct scorer *scorer = classifier->scorer;
 
-    log_error("engine %s failed, going on with the CPU: %s", scorer_engine(classifier->scorer), err->text);
-    classifier->retry_at = clock_monotonic() + RETRY_AFTER;
-    r = scorer_new(&made, &engine_cpu, &config->engine_options, scorer_model(classifier->scorer),
-                   config->capacity, err);
-    if (r < 0)
-        return r;
-    scorer_take(classifier, made, true);
-    return scorer_score(made, batch, err);
-}
-
-/* Give the engine that was asked for another chance when it is time. */
-static void try_again(struct classifier *classifier)
-{
-    struct scorer *made;
-    bool fallen_back;
-    struct error why;
-
-    if (!classifier->fallen_back || clock_monotonic() < classifier->retry_at)
-        return;
-    classifier->retry_at = clock_monotonic() + RETRY_AFTER;
-    if (scorer_make(classifier, &made, scorer_model(classifier->scorer), &fallen_back, &why) < 0)
-        return;
-    if (!fallen_back)
-        log_notice("engine %s works again", scorer_engine(made));
-    scorer_take(classifier, made, fallen_back);
+    if (accelerator_takes(&classifier->accelerator, batch->n)) {
+        if (scorer_score(scorer, classifier->accelerator.engine, batch, err) == 0)
+            return 0;
+        accelerator_lost(classifier, err);
+    }
+    return scorer_score(scorer, scorer_cpu(scorer), batch, err);
 }
 
 static void judge(struct classifier *classifier, struct flow_batch *batch)
@@ -112,10 +142,8 @@ static void judge(struct classifier *classifier, struct flow_batch *batch)
     int r;
 
     next_take(classifier);
-    try_again(classifier);
-    r = scorer_score(classifier->scorer, batch, &why);
-    if (r < 0 && !classifier->fallen_back && classifier->config.engine != &engine_cpu)
-        r = fall_back(classifier, batch, &why);
+    accelerator_again(classifier);
+    r = score(classifier, batch, &why);
     if (r < 0) {
         batch->cause = FLOW_CAUSE_engine;
         if (!classifier->failing)
@@ -145,6 +173,7 @@ static void *run(void *context)
 /* Free what classifier_start() has made so far. */
 static void discard(struct classifier *classifier)
 {
+    accelerator_deinit(&classifier->accelerator);
     scorer_free(classifier->next);
     scorer_free(classifier->scorer);
     served_model_unref(classifier->model);
@@ -162,13 +191,18 @@ int classifier_start(struct classifier **classifierp, const struct classifier_co
     if (classifier == NULL)
         return error_set(err, -ENOMEM, "out of memory");
     classifier->config = *config;
+    classifier->accelerator = (struct accelerator){.ops = config->accelerator,
+                                                   .options = config->engine_options,
+                                                   .always = config->demanded,
+                                                   .capacity = config->capacity};
+    classifier->model = served_model_ref(served);
     (void)pthread_mutex_init(&classifier->lock, NULL);
-    r = scorer_make(classifier, &classifier->scorer, served, &classifier->fallen_back, err);
+    r = scorer_new(&classifier->scorer, &config->engine_options, served, config->capacity, err);
+    if (r == 0 && config->accelerator != NULL)
+        r = accelerator_begin(classifier, err);
     if (r == 0 && queue_new(&classifier->queue, config->queue) < 0)
         r = error_set(err, -ENOMEM, "out of memory");
     if (r == 0) {
-        classifier->model = served_model_ref(served);
-        classifier->engine = scorer_engine(classifier->scorer);
         r = -pthread_create(&classifier->thread, NULL, run, classifier);
         if (r < 0)
             (void)error_set(err, r, "cannot start the classifier's thread: %s", strerror(-r));
@@ -183,10 +217,10 @@ int classifier_start(struct classifier **classifierp, const struct classifier_co
 
 int classifier_serve(struct classifier *classifier, struct served_model *served, struct error *err)
 {
+    const struct classifier_config *config = &classifier->config;
     struct scorer *made, *overtaken;
     struct served_model *before;
-    bool fallen_back;
-    int r = scorer_make(classifier, &made, served, &fallen_back, err);
+    int r = scorer_new(&made, &config->engine_options, served, config->capacity, err);
 
     if (r < 0)
         return r;
@@ -195,7 +229,6 @@ int classifier_serve(struct classifier *classifier, struct served_model *served,
     before = classifier->model;
     classifier->next = made;
     classifier->model = served_model_ref(served);
-    classifier->next_fallen_back = fallen_back;
     pthread_mutex_unlock(&classifier->lock);
     scorer_free(overtaken);
     served_model_unref(before);
@@ -204,14 +237,19 @@ int classifier_serve(struct classifier *classifier, struct served_model *served,
 
 void classifier_status(struct classifier *classifier, struct classifier_status *status)
 {
+    const struct engine_ops *ops = classifier->config.accelerator;
+    struct classifier_accelerator *accelerator = &status->accelerator;
+    bool takes;
+
+    *status = (struct classifier_status){.waiting = queue_length(classifier->queue)};
     pthread_mutex_lock(&classifier->lock);
-    *status = (struct classifier_status){
-        .engine = classifier->engine,
-        .fallen_back = classifier->fallen_back,
-        .batches = classifier->batches,
-    };
+    status->batches = classifier->batches;
+    *accelerator = classifier->status;
     pthread_mutex_unlock(&classifier->lock);
-    status->waiting = queue_length(classifier->queue);
+    accelerator->name = ops != NULL ? ops->name : NULL;
+    takes = accelerator->in_use && accelerator->break_even <= classifier->config.capacity;
+    status->engine = takes ? ops->name : engine_cpu.name;
+    status->fallen_back = ops != NULL && !accelerator->in_use;
 }
 
 struct served_model *classifier_model(struct classifier *classifier)

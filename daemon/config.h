@@ -37,6 +37,8 @@ struct config {
     struct config_classify {
         char *model;      /* file; "": the installed one */
         int engine;       /* enum config_engine */
+        char *module;     /* file of the GPU engine; "": the installed one */
+        int64_t retry;    /* microseconds for which a GPU that has failed is left alone */
         uint32_t batch;   /* flows that make a batch full */
         int64_t delay;    /* microseconds after which a batch leaves though it is not full */
         uint32_t queue;   /* batches that may wait, for the model and for the disk */

@@ -2,16 +2,31 @@
 #ifndef DAEMON_ENGINES_H
 #define DAEMON_ENGINES_H
 
+#include <stdbool.h>
+
 #include "core/engine.h"
+#include "core/tree/model.h"
 #include "daemon/config.h"
 #include "flowtrack/error.h"
 
-/* Find an engine that works here.
+/* Path of the module that a configuration means. */
+const char *engines_module(const struct config_classify *config);
+
+/* Find the engine that goes beside the CPU's: that of the module.
  *
- * wanted: CONFIG_ENGINE_AUTO: CUDA if it works, else the CPU.
+ * opsp: NULL: CONFIG_ENGINE_CPU, or CONFIG_ENGINE_AUTO and there is no usable module. One that is there and
+ * cannot be loaded is said. Whether the engine works is seen when it is opened.
  *
- * Return: 0; -ENODEV: CONFIG_ENGINE_CUDA and it does not work here, err says why.
+ * Return: 0; -ENODEV: CONFIG_ENGINE_CUDA and the module cannot be loaded, err says why.
  */
-int engines_find(const struct engine_ops **opsp, enum config_engine wanted, struct error *err);
+int engines_find(const struct engine_ops **opsp, const struct config_classify *config, struct error *err);
+
+/* Choose the one engine for work in which it does everything, such as training: that of the module if it
+ * gives the CPU's answers for a model, else the CPU's; says which and why.
+ *
+ * Return: 0; -ENODEV: CONFIG_ENGINE_CUDA and it does not, err says why.
+ */
+int engines_choose(const struct engine_ops **opsp, const struct config_classify *config,
+                   const struct model *model, struct error *err);
 
 #endif

@@ -22,9 +22,10 @@
 /* What the three commands share. */
 struct learning {
     const struct options *options;
+    const struct config *config;
     const volatile sig_atomic_t *stop;
     struct dataset *dataset;
-    const struct engine_ops *engine;
+    const struct engine_ops *engine; /* learning_choose() */
     struct engine_options engine_options;
     struct progress progress;
     char date[32];
@@ -42,13 +43,13 @@ static int learning_begin(struct learning *learning, const struct options *optio
     struct tm civil;
     int r;
 
-    *learning = (struct learning){
-        .options = options, .stop = stop, .engine_options = {.threads = config->classify.threads}};
+    *learning = (struct learning){.options = options,
+                                  .config = config,
+                                  .stop = stop,
+                                  .engine_options = {.threads = config->classify.threads}};
     (void)gmtime_r(&now, &civil);
     (void)strftime(learning->date, sizeof learning->date, "%Y-%m-%dT%H:%M:%SZ", &civil);
-    r = engines_find(&learning->engine, (enum config_engine)config->classify.engine, err);
-    if (r == 0)
-        r = dataset_load(&learning->dataset, options->inputs, options->n_inputs, dataset_warn, NULL, err);
+    r = dataset_load(&learning->dataset, options->inputs, options->n_inputs, dataset_warn, NULL, err);
     progress_init(&learning->progress);
     return r;
 }
@@ -57,6 +58,44 @@ static void learning_end(struct learning *learning)
 {
     progress_end(&learning->progress);
     dataset_free(learning->dataset);
+}
+
+/* Choose the engine, with the model that it is to run. */
+static int learning_choose(struct learning *learning, const struct model *model, struct error *err)
+{
+    return engines_choose(&learning->engine, &learning->config->classify, model, err);
+}
+
+/* The same with a tree that is to be learnt. */
+static int learning_choose_for_tree(struct learning *learning, const char *path, struct error *err)
+{
+    const struct options *options = learning->options;
+    struct model *model;
+    struct tree *tree;
+    int r = learn_tree(&tree, path, learning->dataset, options->without_other, err);
+
+    if (r < 0)
+        return r;
+    if (model_new(&model, tree, options->seed) < 0) {
+        tree_free(tree);
+        return error_set(err, -ENOMEM, "%s: out of memory", path);
+    }
+    r = learning_choose(learning, model, err);
+    model_free(model);
+    return r;
+}
+
+/* Whether work that ended with r is to begin again on the CPU: the engine of the module failed, and it was
+ * not demanded. Nothing has been written by then. */
+static bool learning_falls_back(struct learning *learning, int r, const struct error *err)
+{
+    if ((r != -ENODEV && r != -ENOMEM && r != -ENOTSUP && r != -EBADMSG) || learning->engine == &engine_cpu ||
+        learning->config->classify.engine == CONFIG_ENGINE_CUDA)
+        return false;
+    progress_end(&learning->progress);
+    log_error("engine %s failed, beginning again with the CPU: %s", learning->engine->name, err->text);
+    learning->engine = &engine_cpu;
+    return true;
 }
 
 /* A recipe with what the command line changes in it. */
@@ -148,7 +187,6 @@ static int train(struct learning *learning, struct error *err)
         learn.holdout = options->holdout;
     learn.without_other = options->without_other;
     learn.seed = options->seed;
-    learn.engine = learning->engine;
     learn.engine_options = learning->engine_options;
     learn.version = PATHS_VERSION;
     learn.date = learning->date;
@@ -157,10 +195,16 @@ static int train(struct learning *learning, struct error *err)
     learn.on_batch = on_batch;
     learn.on_stage = on_stage;
     learn.context = learning;
-    if (options->against != NULL && (r = model_load(&current, options->against, err)) < 0)
+    r = learning_choose_for_tree(learning, learn.tree_path, err);
+    if (r == 0 && options->against != NULL)
+        r = model_load(&current, options->against, err);
+    if (r < 0)
         return r;
     learn.current = current;
-    r = learn_model(&result, learning->dataset, &learn, err);
+    do {
+        learn.engine = learning->engine;
+        r = learn_model(&result, learning->dataset, &learn, err);
+    } while (learning_falls_back(learning, r, err));
     progress_end(&learning->progress);
     if (r == 0) {
         r = train_deliver(learning, &result, err);
@@ -184,8 +228,13 @@ static int evaluate_model(struct learning *learning, const struct config *config
 
     if (r < 0)
         return r;
-    r = learn_evaluate(&evaluation, model, learning->dataset, NULL, learning->engine,
-                       &learning->engine_options, &heldout_only, err);
+    r = learning_choose(learning, model, err);
+    if (r == 0) {
+        do {
+            r = learn_evaluate(&evaluation, model, learning->dataset, NULL, learning->engine,
+                               &learning->engine_options, &heldout_only, err);
+        } while (learning_falls_back(learning, r, err));
+    }
     if (r == 0) {
         log_notice("%s: model %s, tree %s%s", path, model->id, model->tree->name,
                    heldout_only ? "; it was trained on these files: judged on the captures held out then"
@@ -211,7 +260,6 @@ static int evaluate_tree(struct learning *learning, struct error *err)
         .folds = options->folds,
         .seeds = options->seeds,
         .seed = options->seed,
-        .engine = learning->engine,
         .engine_options = learning->engine_options,
         .stop = learning->stop,
         .on_fold = on_fold,
@@ -222,13 +270,18 @@ static int evaluate_tree(struct learning *learning, struct error *err)
     struct crossval_result result;
     struct train_recipe recipe;
     struct tree *tree;
-    int r = learn_tree(&tree, options->tree, learning->dataset, options->without_other, err);
+    int r = learning_choose_for_tree(learning, options->tree, err);
 
+    if (r == 0)
+        r = learn_tree(&tree, options->tree, learning->dataset, options->without_other, err);
     if (r < 0)
         return r;
     recipe = recipe_for(tree->name, options);
     crossval.recipe = &recipe;
-    r = crossval_run(&result, learning->dataset, tree, &crossval, err);
+    do {
+        crossval.engine = learning->engine;
+        r = crossval_run(&result, learning->dataset, tree, &crossval, err);
+    } while (learning_falls_back(learning, r, err));
     progress_end(&learning->progress);
     if (r == 0) {
         report.title = tree->name;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,10 @@ static void counter(FILE *to, const char *name, const char *help, uint64_t n)
 static void gauge(FILE *to, const char *name, const char *help, double value)
 {
     family(to, name, "gauge", help);
-    (void)fprintf(to, "flowclassd_%s %.17g\n", name, value);
+    if (isinf(value))
+        (void)fprintf(to, "flowclassd_%s +Inf\n", name);
+    else
+        (void)fprintf(to, "flowclassd_%s %.17g\n", name, value);
 }
 
 /* One counter of a family that has a label. The value is escaped as the format wants it. */
@@ -81,6 +85,12 @@ static void put_verdicts(FILE *to, const struct stats_snapshot *counts)
     for (int i = 0; i < FLOW_CAUSES_N; i++)
         labelled(to, "not_classified", "cause", flow_cause_name((enum flow_cause)i),
                  counts->not_classified[i]);
+    family(to, "engine_flows", "counter", "Flows scored, by engine.");
+    for (size_t i = 0; i < counts->n_engines; i++)
+        labelled(to, "engine_flows", "engine", counts->engines[i].name, counts->engines[i].flows);
+    family(to, "engine_batches", "counter", "Batches scored, by engine.");
+    for (size_t i = 0; i < counts->n_engines; i++)
+        labelled(to, "engine_batches", "engine", counts->engines[i].name, counts->engines[i].batches);
     gauge(to, "flows_waiting", "Flows that wait for a verdict.", (double)counts->waiting);
     counter(to, "verdicts_written", "Lines in the verdict log.", counts->verdicts.written);
     counter(to, "verdicts_lost", "Lines that the verdict log could not take.", counts->verdicts.lost);
@@ -103,6 +113,20 @@ static void put_delay(FILE *to, const struct histogram *delay)
     (void)fprintf(to, "flowclassd_verdict_delay_seconds_count %" PRIu64 "\n", delay->n);
 }
 
+static void put_accelerator(FILE *to, const struct classifier_accelerator *accelerator)
+{
+    if (accelerator->name == NULL)
+        return;
+    gauge(to, "accelerator_in_use", "Whether the GPU engine is in use (1) or the CPU stands in (0).",
+          accelerator->in_use);
+    gauge(to, "accelerator_break_even_flows", "Batches of so many flows and more are for the GPU engine.",
+          accelerator->break_even == BREAK_EVEN_NEVER ? INFINITY : (double)accelerator->break_even);
+    gauge(to, "accelerator_difference", "Largest difference to the CPU in the last self-test.",
+          accelerator->difference);
+    counter(to, "accelerator_failures", "How often the GPU engine failed.", accelerator->failures);
+    counter(to, "accelerator_retries", "How often it was tried again.", accelerator->retries);
+}
+
 static void put_all(FILE *to, const struct metrics *metrics)
 {
     family(to, "build", "info", "The program.");
@@ -111,7 +135,8 @@ static void put_all(FILE *to, const struct metrics *metrics)
     if (metrics->model != NULL) {
         family(to, "model", "info", "The model in use.");
         (void)fprintf(to, "flowclassd_model_info{model=\"%s\",engine=\"%s\"} 1\n", metrics->model->id,
-                      metrics->engine);
+                      metrics->classifier->engine);
+        put_accelerator(to, &metrics->classifier->accelerator);
     }
     put_packets(to, &metrics->counts->total);
     put_flows(to, &metrics->counts->total.tracker);

@@ -6,15 +6,16 @@
 #define DAEMON_METRICS_H
 
 #include "core/tree/model.h"
+#include "daemon/classifier.h"
 #include "daemon/stats.h"
 #include "flowtrack/error.h"
 
 /* What there is to say besides the counters. */
 struct metrics {
     const struct stats_snapshot *counts;
-    const struct model *model; /* NULL: none */
-    const char *engine;        /* NULL: none */
-    double started;            /* seconds since 1970 UTC */
+    const struct model *model;                  /* NULL: none */
+    const struct classifier_status *classifier; /* NULL without a model */
+    double started;                             /* seconds since 1970 UTC */
 };
 
 /* The text, ending in "# EOF". Return: from malloc(), owned by the caller; NULL: no memory. */

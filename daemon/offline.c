@@ -203,8 +203,6 @@ static void finish(struct offline *run)
     run->summary.counts = &counts;
     run->summary.seconds = progress_seconds(&run->progress);
     run->summary.model = pipeline_model(run->pipeline);
-    if (run->summary.model != NULL)
-        run->summary.engine = pipeline_engine(run->pipeline);
     (void)summary_print(stderr, &run->summary);
     if (stats_check(&counts, &what) < 0) {
         what.code = -ENOTRECOVERABLE;

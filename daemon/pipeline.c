@@ -20,7 +20,6 @@ struct pipeline {
     struct archive_writer *records;
     struct archive_rotate *archives;
     struct writer *writer;
-    const struct engine_ops *engine;
     struct served_model *model;
     struct classifier *classifier;
     size_t n_intakes;
@@ -68,6 +67,8 @@ static int classifier_make(struct pipeline *pipeline, const struct pipeline_opti
 {
     const struct config_classify *classify = &options->config->classify;
     struct classifier_config config = {
+        .demanded = classify->engine == CONFIG_ENGINE_CUDA,
+        .retry = classify->retry,
         .engine_options = {.threads = classify->threads},
         .capacity = classify->batch,
         .queue = classify->queue,
@@ -75,14 +76,13 @@ static int classifier_make(struct pipeline *pipeline, const struct pipeline_opti
         .writer = pipeline->writer,
     };
     char path[INSTALLED_PATH_MAX];
-    int r = engines_find(&pipeline->engine, (enum config_engine)classify->engine, err);
+    int r = engines_find(&config.accelerator, classify, err);
 
     installed_model(options->config, path);
     if (r == 0)
         r = served_model_load(&pipeline->model, path, classify->threshold, err);
     if (r < 0)
         return r;
-    config.engine = pipeline->engine;
     return classifier_start(&pipeline->classifier, &config, pipeline->model, err);
 }
 
@@ -170,11 +170,6 @@ struct stats *pipeline_stats(struct pipeline *pipeline)
 const struct model *pipeline_model(const struct pipeline *pipeline)
 {
     return pipeline->model != NULL ? pipeline->model->model : NULL;
-}
-
-const char *pipeline_engine(const struct pipeline *pipeline)
-{
-    return pipeline->engine->name;
 }
 
 struct classifier *pipeline_classifier(struct pipeline *pipeline)

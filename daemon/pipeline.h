@@ -45,9 +45,8 @@ struct intake *pipeline_intake(struct pipeline *pipeline, size_t i);
 
 struct stats *pipeline_stats(struct pipeline *pipeline);
 
-/* The model in use, NULL without; and the engine that was chosen. */
+/* The model that was loaded at the start; NULL: records only. */
 const struct model *pipeline_model(const struct pipeline *pipeline);
-const char *pipeline_engine(const struct pipeline *pipeline);
 
 /* The stages, for those who ask them something. The classifier is NULL for records only. */
 struct classifier *pipeline_classifier(struct pipeline *pipeline);

@@ -1,7 +1,8 @@
-/* scorer.h - a model loaded into an engine, with the memory that scoring a batch of flows takes.
+/* scorer.h - a model loaded into the CPU engine, with the memory that scoring a batch of flows takes.
  *
  * Made ready on one thread, then used by the classifier's: whatever can go wrong with a new model goes wrong
- * before anything is exchanged.
+ * before anything is exchanged. Another engine that has loaded the model can score in the CPU's place; when
+ * it fails, the CPU engine needs nothing but the time to do it again.
  */
 #ifndef DAEMON_SCORER_H
 #define DAEMON_SCORER_H
@@ -13,26 +14,29 @@
 
 struct scorer;
 
-/* Load a model into a new engine.
+/* Load a model.
  *
  * served: the scorer takes a reference of its own.
  * capacity: flows of the largest batch.
  *
- * Return: 0; -ENODEV (the engine cannot run here), -ENOTSUP (not this tree), -ENOMEM with err filled.
+ * Return: 0; -ENODEV (no such instruction set), -ENOMEM, -EAGAIN (no threads) with err filled.
  */
-int scorer_new(struct scorer **scorerp, const struct engine_ops *ops, const struct engine_options *options,
-               struct served_model *served, size_t capacity, struct error *err);
+int scorer_new(struct scorer **scorerp, const struct engine_options *options, struct served_model *served,
+               size_t capacity, struct error *err);
 
 /* Close the engine and let the model go. NULL is fine. */
 void scorer_free(struct scorer *scorer);
 
 /* Give every flow of a batch its verdict.
  *
- * Return: 0; -ENODEV, -ENOMEM with err filled: the batch has no verdicts.
+ * engine: scorer_cpu(), or another that has loaded the model.
+ *
+ * Return: 0; -ENODEV, -ENOMEM; -EBADMSG: the other engine gave a score that is not finite; err is filled and
+ * the batch has no verdicts.
  */
-int scorer_score(struct scorer *scorer, struct flow_batch *batch, struct error *err);
+int scorer_score(struct scorer *scorer, struct engine *engine, struct flow_batch *batch, struct error *err);
 
-struct served_model *scorer_model(const struct scorer *scorer);
-const char *scorer_engine(const struct scorer *scorer);
+const struct model *scorer_model(const struct scorer *scorer);
+struct engine *scorer_cpu(const struct scorer *scorer);
 
 #endif

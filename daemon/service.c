@@ -174,7 +174,6 @@ static int service_drain(struct service *service)
     summary.counts = &counts;
     summary.seconds = (double)(clock_wall() - service->started) / 1e6;
     summary.model = served != NULL ? served->model : NULL;
-    summary.engine = served != NULL ? pipeline_engine(service->pipeline) : NULL;
     summary.records = service->options->write_records != NULL;
     (void)summary_print(stderr, &summary);
     served_model_unref(served);
@@ -205,11 +204,15 @@ static void service_close(struct service *service)
 static void say_ready(const struct service *service)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct served_model *served = classifier != NULL ? classifier_model(classifier) : NULL;
+    struct classifier_status status = {.engine = "none"};
+    struct served_model *served = NULL;
 
+    if (classifier != NULL) {
+        served = classifier_model(classifier);
+        classifier_status(classifier, &status);
+    }
     log_notice("capturing on %s; model %s, engine %s", service->config.capture.interface,
-               served != NULL ? served->model->id : "none",
-               served != NULL ? pipeline_engine(service->pipeline) : "none");
+               served != NULL ? served->model->id : "none", status.engine);
     served_model_unref(served);
     (void)sd_notify(0, "READY=1");
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engines.h"
 #include "daemon/installed.h"
 #include "daemon/log.h"
 #include "daemon/paths.h"
@@ -84,11 +85,12 @@ static void allow_outputs(struct fence *fence, const struct service *service)
     allow(fence, config->retrain.store, SANDBOX_WRITE);
 }
 
-/* What the CUDA driver opens; none of it on a machine without a GPU. */
-static void allow_devices(struct fence *fence)
+/* The module of the GPU engine, and what the driver opens; none of it on a machine without a GPU. */
+static void allow_accelerator(struct fence *fence, const struct config_classify *config)
 {
     glob_t found;
 
+    allow_folder_of(fence, engines_module(config), SANDBOX_EXECUTE);
     if (glob("/dev/nvidia*", 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
             allow(fence, found.gl_pathv[i], SANDBOX_WRITE);
@@ -114,7 +116,7 @@ static void allow_inputs(struct fence *fence, const struct service *service)
         allow(fence, config->retrain.tree, SANDBOX_READ);
     allow_list(fence, config->retrain.directories, SANDBOX_READ);
     if (config->classify.engine != CONFIG_ENGINE_CPU)
-        allow_devices(fence);
+        allow_accelerator(fence, &config->classify);
 }
 
 /* What this kernel does not have is said, and done without. */
@@ -132,6 +134,7 @@ static int files_fence(struct service *service, struct error *err)
     int r;
 
     allow_inputs(&fence, service);
+    allow_accelerator(&fence, &service->config.classify);
     allow_outputs(&fence, service);
     r = fence.failed ? error_set(err, -ENOMEM, "out of memory, or too many paths for sandbox.files")
                      : without(sandbox_files(fence.paths, fence.n, err), err);

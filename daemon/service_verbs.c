@@ -26,6 +26,30 @@ static void put_model(cJSON *object, const struct model *model)
         (void)cJSON_AddStringToObject(object, "parent", model->parent);
 }
 
+static void put_accelerator(cJSON *classifier, const struct classifier_accelerator *accelerator)
+{
+    cJSON *object;
+
+    if (accelerator->name == NULL)
+        return;
+    object = cJSON_AddObjectToObject(classifier, "accelerator");
+    (void)cJSON_AddStringToObject(object, "engine", accelerator->name);
+    (void)cJSON_AddBoolToObject(object, "in_use", accelerator->in_use);
+    if (accelerator->in_use) {
+        if (accelerator->path[0] != '\0')
+            (void)cJSON_AddStringToObject(object, "path", accelerator->path);
+        (void)cJSON_AddNumberToObject(object, "difference", accelerator->difference);
+        if (accelerator->break_even == BREAK_EVEN_NEVER)
+            (void)cJSON_AddNullToObject(object, "break_even");
+        else
+            (void)cJSON_AddNumberToObject(object, "break_even", (double)accelerator->break_even);
+    }
+    (void)cJSON_AddNumberToObject(object, "failures", (double)accelerator->failures);
+    (void)cJSON_AddNumberToObject(object, "retries", (double)accelerator->retries);
+    if (accelerator->failures > 0)
+        (void)cJSON_AddStringToObject(object, "last_failure", accelerator->reason);
+}
+
 /* The model, the engine, and how the classifier is doing. */
 static void put_classifier(cJSON *stats, struct classifier *classifier)
 {
@@ -39,6 +63,7 @@ static void put_classifier(cJSON *stats, struct classifier *classifier)
     (void)cJSON_AddNumberToObject(object, "batches", (double)status.batches);
     (void)cJSON_AddNumberToObject(object, "batches_waiting", (double)status.waiting);
     (void)cJSON_AddStringToObject(object, "model", served->model->id);
+    put_accelerator(object, &status.accelerator);
     served_model_unref(served);
 }
 
@@ -95,44 +120,49 @@ cJSON *service_stats(struct service *service)
     return stats;
 }
 
-/* What metrics are made from; a reference to *served, NULL without a model, for served_model_unref(). */
-static struct metrics metrics_gather(struct service *service, struct stats_snapshot *counts,
-                                     struct served_model **served)
+/* What metrics are made from. */
+struct gathered {
+    struct metrics metrics;
+    struct stats_snapshot counts;
+    struct classifier_status classifier;
+    struct served_model *served; /* a reference; NULL without a model */
+};
+
+static void gather(struct service *service, struct gathered *gathered)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct metrics metrics = {.counts = counts, .started = (double)service->started / 1e6};
-    struct classifier_status status;
 
-    stats_read(pipeline_stats(service->pipeline), counts);
-    *served = NULL;
-    if (classifier != NULL) {
-        classifier_status(classifier, &status);
-        *served = classifier_model(classifier);
-        metrics.model = (*served)->model;
-        metrics.engine = status.engine;
-    }
-    return metrics;
+    gathered->metrics =
+        (struct metrics){.counts = &gathered->counts, .started = (double)service->started / 1e6};
+    gathered->served = NULL;
+    stats_read(pipeline_stats(service->pipeline), &gathered->counts);
+    if (classifier == NULL)
+        return;
+    classifier_status(classifier, &gathered->classifier);
+    gathered->served = classifier_model(classifier);
+    gathered->metrics.model = gathered->served->model;
+    gathered->metrics.classifier = &gathered->classifier;
 }
 
 char *service_metrics(struct service *service)
 {
-    struct stats_snapshot counts;
-    struct served_model *served;
-    struct metrics metrics = metrics_gather(service, &counts, &served);
-    char *text = metrics_text(&metrics);
+    struct gathered gathered;
+    char *text;
 
-    served_model_unref(served);
+    gather(service, &gathered);
+    text = metrics_text(&gathered.metrics);
+    served_model_unref(gathered.served);
     return text;
 }
 
 int service_metrics_write(struct service *service, struct error *err)
 {
-    struct stats_snapshot counts;
-    struct served_model *served;
-    struct metrics metrics = metrics_gather(service, &counts, &served);
-    int r = metrics_write(&metrics, service->config.control.metrics_file, err);
+    struct gathered gathered;
+    int r;
 
-    served_model_unref(served);
+    gather(service, &gathered);
+    r = metrics_write(&gathered.metrics, service->config.control.metrics_file, err);
+    served_model_unref(gathered.served);
     return r;
 }
 

@@ -77,11 +77,27 @@ static void verdict_count(struct stats_snapshot *counts, const struct flow_batch
     }
 }
 
+static void engine_count(struct stats_snapshot *counts, const char *engine, size_t flows)
+{
+    size_t i = 0;
+
+    while (i < counts->n_engines && strcmp(counts->engines[i].name, engine) != 0)
+        i++;
+    if (i == STATS_ENGINES_MAX)
+        return;
+    if (i == counts->n_engines)
+        counts->engines[counts->n_engines++].name = engine;
+    counts->engines[i].batches++;
+    counts->engines[i].flows += flows;
+}
+
 void stats_judged(struct stats *stats, const struct flow_batch *batch)
 {
     pthread_mutex_lock(&stats->lock);
     stats->judged += batch->n;
-    if (!batch->classified)
+    if (batch->classified)
+        engine_count(&stats->counts, batch->engine, batch->n);
+    else
         stats->counts.not_classified[batch->cause] += batch->n;
     for (size_t i = 0; batch->classified && i < batch->n; i++)
         verdict_count(&stats->counts, batch, i);
@@ -196,6 +212,15 @@ void stats_read(struct stats *stats, struct stats_snapshot *snapshot)
     pthread_mutex_unlock(&stats->lock);
 }
 
+static uint64_t by_engine(const struct stats_snapshot *snapshot)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < snapshot->n_engines; i++)
+        sum += snapshot->engines[i].flows;
+    return sum;
+}
+
 static int sum_check(const char *name, uint64_t left, uint64_t right, struct error *err)
 {
     if (left == right)
@@ -216,6 +241,10 @@ int stats_check(const struct stats_snapshot *snapshot, struct error *err)
         r = sum_check("flows finished", snapshot->finished,
                       snapshot->classified + snapshot->unknown + stats_not_classified(snapshot) +
                           snapshot->waiting,
+                      err);
+    if (r == 0)
+        r = sum_check("flows scored", by_engine(snapshot),
+                      snapshot->classified + snapshot->unknown + snapshot->not_classified[FLOW_CAUSE_scores],
                       err);
     return r;
 }

@@ -3,6 +3,7 @@
  *     packets seen   = decoded + ignored (by reason) + dropped (by cause)
  *     flows created  = finished (by reason) + active
  *     flows finished = classified + unknown + not classified (by cause) + waiting
+ *     flows scored   = by engine = classified + unknown + not classified (scores)
  *
  * They balance in every snapshot, at any moment, because every change of hands is counted under one lock,
  * once for each batch: a capture thread reports its tracker's counters together with the flows it hands over;
@@ -20,7 +21,7 @@
 #include "flowtrack/error.h"
 #include "flowtrack/tracker.h"
 
-enum { STATS_LABELS_MAX = 2 * TREE_LABELS_MAX, STATS_SOURCES_MAX = 64 };
+enum { STATS_LABELS_MAX = 2 * TREE_LABELS_MAX, STATS_SOURCES_MAX = 64, STATS_ENGINES_MAX = 4 };
 
 /* What one capture, or one reader of archives, has taken in. */
 struct stats_source {
@@ -33,6 +34,13 @@ struct stats_source {
 
 struct stats_label {
     char name[TREE_NAME_MAX];
+    uint64_t flows;
+};
+
+/* What an engine has scored. */
+struct stats_engine {
+    const char *name; /* static */
+    uint64_t batches;
     uint64_t flows;
 };
 
@@ -52,6 +60,8 @@ struct stats_snapshot {
     size_t n_labels;
     struct stats_label labels[STATS_LABELS_MAX];
     uint64_t labels_full; /* classified flows whose label found no row */
+    size_t n_engines;
+    struct stats_engine engines[STATS_ENGINES_MAX]; /* (n_engines) in order of their first batch */
     struct stats_output verdicts;
     struct stats_output records;
     struct histogram

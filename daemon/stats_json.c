@@ -55,7 +55,7 @@ static void put_flows(cJSON *stats, const struct tracker_stats *tracker)
 static void put_verdicts(cJSON *stats, const struct stats_snapshot *snapshot)
 {
     cJSON *verdicts = cJSON_AddObjectToObject(stats, "verdicts");
-    cJSON *causes, *labels;
+    cJSON *causes, *labels, *engines;
 
     put(verdicts, "flows", snapshot->finished);
     put(verdicts, "classified", snapshot->classified);
@@ -68,6 +68,13 @@ static void put_verdicts(cJSON *stats, const struct stats_snapshot *snapshot)
     labels = cJSON_AddObjectToObject(verdicts, "labels");
     for (size_t i = 0; i < snapshot->n_labels; i++)
         put(labels, snapshot->labels[i].name, snapshot->labels[i].flows);
+    engines = cJSON_AddObjectToObject(verdicts, "engines");
+    for (size_t i = 0; i < snapshot->n_engines; i++) {
+        cJSON *engine = cJSON_AddObjectToObject(engines, snapshot->engines[i].name);
+
+        put(engine, "batches", snapshot->engines[i].batches);
+        put(engine, "flows", snapshot->engines[i].flows);
+    }
     put(verdicts, "written", snapshot->verdicts.written);
     put(verdicts, "lost", snapshot->verdicts.lost);
 }

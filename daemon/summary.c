@@ -87,6 +87,23 @@ static void print_verdicts(FILE *to, const struct summary *summary)
     (void)fputc('\n', to);
 }
 
+/* Which model judged, and on what; where there were two engines, how many flows each. */
+static void print_model(FILE *to, const struct summary *summary)
+{
+    const struct stats_snapshot *counts = summary->counts;
+    const char *before = ", engine ";
+    char text[NUMBER_TEXT_MAX];
+
+    (void)fprintf(to, "  %-10s%s (%s)", "model", summary->model->id, summary->model->tree->name);
+    for (size_t i = 0; i < counts->n_engines; i++) {
+        (void)fprintf(to, "%s%s", before, counts->engines[i].name);
+        if (counts->n_engines > 1)
+            (void)fprintf(to, " (%s flows)", number_text(text, counts->engines[i].flows));
+        before = ", ";
+    }
+    (void)fputc('\n', to);
+}
+
 static void print_rate(FILE *to, const struct summary *summary)
 {
     const struct stats_snapshot *counts = summary->counts;
@@ -130,8 +147,7 @@ int summary_print(FILE *to, const struct summary *summary)
     }
     if (summary->model != NULL) {
         print_verdicts(to, summary);
-        (void)fprintf(to, "  %-10s%s (%s), engine %s\n", "model", summary->model->id,
-                      summary->model->tree->name, summary->engine);
+        print_model(to, summary);
     }
     if (summary->records)
         print_output(to, "records", &counts->records);

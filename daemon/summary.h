@@ -10,13 +10,12 @@
 struct summary {
     const struct stats_snapshot *counts;
     const struct model *model; /* NULL: records only */
-    const char *engine;
-    double seconds;   /* that the run took */
-    uint64_t files;   /* that were read, at least in part */
-    uint64_t refused; /* that could not be */
-    uint64_t damaged; /* places in files that were skipped */
-    bool packets;     /* captures were read, else archives */
-    bool records;     /* an archive was written */
+    double seconds;            /* that the run took */
+    uint64_t files;            /* that were read, at least in part */
+    uint64_t refused;          /* that could not be */
+    uint64_t damaged;          /* places in files that were skipped */
+    bool packets;              /* captures were read, else archives */
+    bool records;              /* an archive was written */
 };
 
 /* Print it. Return: 0, -EIO. */

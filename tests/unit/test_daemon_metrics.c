@@ -17,6 +17,8 @@ static struct stats_snapshot counts(void)
         .unknown = 1,
         .n_labels = 1,
         .labels = {{.name = "a\"b\\c", .flows = 2}},
+        .n_engines = 2,
+        .engines = {{.name = "cpu", .batches = 1, .flows = 1}, {.name = "cuda", .batches = 1, .flows = 2}},
     };
 
     counts.total.tracker.ignored.not_ip = 3;
@@ -37,10 +39,18 @@ static bool has_line(const char *text, const char *line)
     return false;
 }
 
+static struct tree tree = {.name = "small"};
+static const struct model model = {.tree = &tree, .id = "0123456789ab"};
+static struct classifier_status classifier = {
+    .engine = "cuda",
+    .accelerator = {.name = "cuda", .in_use = true, .difference = 0.5, .break_even = 32, .failures = 3},
+};
+
 START_TEST(text_says_every_counter)
 {
     struct stats_snapshot now = counts();
-    struct metrics metrics = {.counts = &now, .started = 1700000000};
+    struct metrics metrics = {
+        .counts = &now, .model = &model, .classifier = &classifier, .started = 1700000000};
     char *text = metrics_text(&metrics);
 
     ck_assert_ptr_nonnull(text);
@@ -53,7 +63,20 @@ START_TEST(text_says_every_counter)
     ck_assert(has_line(text, "flowclassd_verdict_delay_seconds_bucket{le=\"0.0005\"} 0"));
     ck_assert(has_line(text, "flowclassd_verdict_delay_seconds_bucket{le=\"0.001\"} 2"));
     ck_assert(has_line(text, "flowclassd_verdict_delay_seconds_bucket{le=\"+Inf\"} 3"));
+    ck_assert(has_line(text, "flowclassd_engine_flows_total{engine=\"cuda\"} 2"));
+    ck_assert(has_line(text, "flowclassd_engine_batches_total{engine=\"cpu\"} 1"));
+    ck_assert(has_line(text, "flowclassd_model_info{model=\"0123456789ab\",engine=\"cuda\"} 1"));
+    ck_assert(has_line(text, "flowclassd_accelerator_in_use 1"));
+    ck_assert(has_line(text, "flowclassd_accelerator_break_even_flows 32"));
+    ck_assert(has_line(text, "flowclassd_accelerator_difference 0.5"));
+    ck_assert(has_line(text, "flowclassd_accelerator_failures_total 3"));
     ck_assert_str_eq(text + strlen(text) - 6, "# EOF\n");
+    free(text);
+
+    classifier.accelerator.break_even = BREAK_EVEN_NEVER;
+    text = metrics_text(&metrics);
+    ck_assert_ptr_nonnull(text);
+    ck_assert(has_line(text, "flowclassd_accelerator_break_even_flows +Inf"));
     free(text);
 }
 END_TEST
@@ -62,7 +85,7 @@ END_TEST
 START_TEST(text_keeps_families_together)
 {
     struct stats_snapshot now = counts();
-    struct metrics metrics = {.counts = &now};
+    struct metrics metrics = {.counts = &now, .model = &model, .classifier = &classifier};
     char *text = metrics_text(&metrics);
     char family[64] = "", seen[8192] = "", key[80];
 

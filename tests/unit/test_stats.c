@@ -27,7 +27,8 @@ static struct stats_source source(void)
 static void judge(struct stats *stats, const enum verdict_state *states, const int *labels, size_t n)
 {
     struct verdict verdicts[8] = {0};
-    struct flow_batch batch = {.n = n, .verdict = verdicts, .classified = true, .model = &served};
+    struct flow_batch batch = {
+        .n = n, .verdict = verdicts, .classified = true, .model = &served, .engine = "cpu"};
 
     for (size_t i = 0; i < n; i++)
         verdicts[i] = (struct verdict){.state = states[i], .label = labels[i]};
@@ -126,7 +127,8 @@ START_TEST(labels_are_counted_by_name)
     struct model other_model = {.tree = &other_tree};
     struct served_model other = {.model = &other_model};
     struct verdict verdict = {.state = VERDICT_CLASSIFIED, .label = 0};
-    struct flow_batch batch = {.n = 1, .verdict = &verdict, .classified = true, .model = &other};
+    struct flow_batch batch = {
+        .n = 1, .verdict = &verdict, .classified = true, .model = &other, .engine = "cpu"};
     struct stats_snapshot counts;
     struct stats *stats;
 
@@ -147,6 +149,41 @@ START_TEST(labels_are_counted_by_name)
     stats_read(stats, &counts);
     ck_assert_uint_eq(counts.n_labels, STATS_LABELS_MAX);
     ck_assert_uint_eq(counts.labels_full, 2);
+    stats_free(stats);
+}
+END_TEST
+
+START_TEST(engines_are_counted_by_name)
+{
+    static const char *const engines[] = {"cpu", "cuda", "cpu", "a", "b", "c"};
+    struct verdict verdicts[3] = {{.state = VERDICT_UNKNOWN}, {.state = VERDICT_UNKNOWN}};
+    struct flow_batch batch = {.verdict = verdicts, .classified = true, .model = &served};
+    struct stats_source now = {.given = 1 + 2 + 3, .records_read = 1 + 2 + 3};
+    struct stats_snapshot counts;
+    struct stats *stats;
+    struct error err;
+
+    ck_assert_int_eq(stats_new(&stats, 1), 0);
+    verdicts[2].state = VERDICT_NOT_CLASSIFIED;
+    stats_source(stats, 0, &now);
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        batch.engine = engines[i];
+        batch.n = i < 3 ? i + 1 : 0;
+        stats_judged(stats, &batch);
+    }
+    stats_read(stats, &counts);
+    ck_assert_uint_eq(counts.n_engines, STATS_ENGINES_MAX);
+    ck_assert_str_eq(counts.engines[0].name, "cpu");
+    ck_assert_uint_eq(counts.engines[0].batches, 2);
+    ck_assert_uint_eq(counts.engines[0].flows, 4);
+    ck_assert_str_eq(counts.engines[1].name, "cuda");
+    ck_assert_uint_eq(counts.engines[1].batches, 1);
+    ck_assert_uint_eq(counts.engines[1].flows, 2);
+    ck_assert_int_eq(stats_check(&counts, &err), 0);
+
+    counts.engines[0].flows--;
+    ck_assert_int_eq(stats_check(&counts, &err), -EBADMSG);
+    ck_assert_str_eq(err.text, "flows scored do not balance: 5 against 6");
     stats_free(stats);
 }
 END_TEST
@@ -172,5 +209,6 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("stats", sums_balance_at_every_step, archives_and_flows_nobody_wants_count_too,
-                    every_sum_is_checked, labels_are_counted_by_name, written_lines_add_up);
+                    every_sum_is_checked, labels_are_counted_by_name, engines_are_counted_by_name,
+                    written_lines_add_up);
 }

@@ -1,0 +1,277 @@
+/* engine_faulty.c - an engine that fails as it is told: for tests of what the programs do then.
+ *
+ * It is a module as the GPU engine is one (it exports `engine_cuda`), computes with the CPU engine, and obeys
+ * the file that the environment variable FLOWCLASSD_FAULT names, read again at every call:
+ *
+ *     FAULT [N]      from the Nth pass on (1: the first; forward passes and passes of training count alike,
+ *                    from the start of the program or a change of the file on)
+ *
+ * A batch that it has just seen is answered from memory, so that it is the faster engine on any machine when
+ * batches are timed.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/engine.h"
+
+enum { SLOW_MICROSECONDS = 20000, FAULT_NAME_MAX = 32 };
+
+#define EXPORT __attribute__((visibility("default")))
+
+extern EXPORT const struct engine_ops engine_cuda;
+
+struct faulty {
+    struct engine base;
+    struct engine *cpu;
+    bool gone;
+    uint64_t seen; /* hash of the batch that was answered last */
+    float *answer; /* (seen_values) */
+    size_t seen_values;
+};
+
+/* What the file says. */
+struct fault {
+    char name[FAULT_NAME_MAX];
+    unsigned long from;
+};
+
+static struct fault last;    /* as it was at the call before */
+static unsigned long passes; /* since it changed */
+
+static struct faulty *faulty_from(const struct engine *engine)
+{
+    return (struct faulty *)engine;
+}
+
+static struct fault fault_read(void)
+{
+    const char *path = getenv("FLOWCLASSD_FAULT");
+    struct fault fault = {.name = "none", .from = 1};
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+
+    if (file != NULL) {
+        if (fscanf(file, "%31s %lu", fault.name, &fault.from) < 1)
+            strcpy(fault.name, "none");
+        (void)fclose(file);
+    }
+    if (strcmp(fault.name, last.name) != 0 || fault.from != last.from)
+        passes = 0;
+    last = fault;
+    return fault;
+}
+
+static bool is(const struct fault *fault, const char *name)
+{
+    return strcmp(fault->name, name) == 0;
+}
+
+/* Faults that come with opening. */
+static const struct {
+    const char *name;
+    const char *text;
+} at_open[] = {
+    {"no-device", "there is no device"},
+    {"no-driver", "there is no driver"},
+    {"wrong-driver", "the driver is too old for this program"},
+};
+
+static int faulty_open(struct engine **enginep, const struct engine_options *options, struct error *err)
+{
+    struct fault fault = fault_read();
+    struct faulty *faulty;
+    int r;
+
+    for (size_t i = 0; i < sizeof at_open / sizeof at_open[0]; i++) {
+        if (is(&fault, at_open[i].name))
+            return error_set(err, -ENODEV, "faulty engine: %s", at_open[i].text);
+    }
+    if (is(&fault, "gone") && passes >= fault.from)
+        return error_set(err, -ENODEV, "faulty engine: the device is still gone");
+    faulty = calloc(1, sizeof *faulty);
+    if (faulty == NULL)
+        return error_set(err, -ENOMEM, "faulty engine: out of memory");
+    r = engine_open(&faulty->cpu, &engine_cpu, options, err);
+    if (r < 0) {
+        free(faulty);
+        return r;
+    }
+    faulty->base.ops = &engine_cuda;
+    *enginep = &faulty->base;
+    return 0;
+}
+
+static void forget(struct faulty *faulty)
+{
+    free(faulty->answer);
+    faulty->answer = NULL;
+}
+
+static int faulty_load(struct engine *engine, const struct model *model, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+    struct fault fault = fault_read();
+
+    forget(faulty);
+    if (is(&fault, "no-tree"))
+        return error_set(err, -ENOTSUP, "faulty engine: tree %s is not for it", model->tree->name);
+    engine->tree = model->tree;
+    return faulty->cpu->ops->load(faulty->cpu, model, err);
+}
+
+/* What comes before a pass. Return: 0, or its failure. */
+static int pass_begin(struct faulty *faulty, struct fault *fault, struct error *err)
+{
+    *fault = fault_read();
+    if (faulty->gone)
+        return error_set(err, -ENODEV, "faulty engine: used after the device had gone");
+    if (++passes < fault->from) {
+        strcpy(fault->name, "none");
+        return 0;
+    }
+    if (is(fault, "no-memory"))
+        return error_set(err, -ENOMEM, "faulty engine: out of device memory");
+    if (is(fault, "gone") || (is(fault, "gone-once") && passes == fault->from)) {
+        faulty->gone = true;
+        return error_set(err, -ENODEV, "faulty engine: the device is gone");
+    }
+    if (is(fault, "slow"))
+        (void)usleep(SLOW_MICROSECONDS);
+    if (is(fault, "hang"))
+        (void)pause();
+    return 0;
+}
+
+/* FNV-1a over all that an engine reads of a batch. */
+static uint64_t hash_of(const struct batch *batch)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < batch->tree->n_elements; i++) {
+        const struct batch_input *input = &batch->inputs[i];
+        const unsigned char *octets = (const unsigned char *)input->values;
+        size_t n = (size_t)input->n_rows * batch->tree->elements[i].n_columns * sizeof(float);
+
+        for (size_t k = 0; k < n; k++)
+            hash = (hash ^ octets[k]) * 1099511628211u;
+        hash = (hash ^ input->n_rows) * 1099511628211u;
+    }
+    return (hash ^ batch->n_flows) * 1099511628211u;
+}
+
+static int answer(struct faulty *faulty, const struct batch *batch, float *logits, struct error *err)
+{
+    size_t n = batch->n_flows * batch->tree->n_labels;
+    uint64_t hash = hash_of(batch);
+    float *copy;
+    int r;
+
+    if (faulty->answer != NULL && faulty->seen == hash && faulty->seen_values == n) {
+        memcpy(logits, faulty->answer, n * sizeof *logits);
+        return 0;
+    }
+    r = faulty->cpu->ops->forward(faulty->cpu, batch, logits, err);
+    if (r < 0)
+        return r;
+    copy = realloc(faulty->answer, n * sizeof *copy);
+    if (copy == NULL)
+        return error_set(err, -ENOMEM, "faulty engine: out of memory");
+    memcpy(copy, logits, n * sizeof *copy);
+    faulty->answer = copy;
+    faulty->seen = hash;
+    faulty->seen_values = n;
+    return 0;
+}
+
+static int faulty_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+    struct fault fault;
+    int r = pass_begin(faulty, &fault, err);
+
+    if (r == 0)
+        r = answer(faulty, batch, logits, err);
+    if (r == 0 && is(&fault, "wrong")) {
+        for (size_t i = 0; i < batch->tree->n_labels; i++)
+            logits[i] += 0.01f + 0.01f * logits[i];
+    }
+    if (r == 0 && is(&fault, "nan"))
+        logits[0] = NAN;
+    return r;
+}
+
+static int faulty_backward(struct engine *engine, const struct batch *batch,
+                           const struct engine_targets *targets, double *loss, float *logits,
+                           struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+    struct fault fault;
+    int r = pass_begin(faulty, &fault, err);
+
+    if (r == 0)
+        r = faulty->cpu->ops->backward(faulty->cpu, batch, targets, loss, logits, err);
+    if (r == 0 && is(&fault, "nan"))
+        *loss = NAN;
+    return r;
+}
+
+static int faulty_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+
+    forget(faulty);
+    return faulty->cpu->ops->step(faulty->cpu, optimizer, err);
+}
+
+static int faulty_weights(struct engine *engine, float *weights, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+
+    return faulty->cpu->ops->weights(faulty->cpu, weights, err);
+}
+
+static int faulty_gradient(struct engine *engine, float *gradient, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+
+    return faulty->cpu->ops->gradient(faulty->cpu, gradient, err);
+}
+
+static int faulty_output(struct engine *engine, size_t element, float *values, struct error *err)
+{
+    struct faulty *faulty = faulty_from(engine);
+
+    return faulty->cpu->ops->output(faulty->cpu, element, values, err);
+}
+
+static const char *faulty_path(const struct engine *engine)
+{
+    return "memory";
+}
+
+static void faulty_close(struct engine *engine)
+{
+    struct faulty *faulty = faulty_from(engine);
+
+    forget(faulty);
+    engine_close(faulty->cpu);
+    free(faulty);
+}
+
+const struct engine_ops engine_cuda = {
+    .interface = ENGINE_INTERFACE,
+    .name = "cuda",
+    .open = faulty_open,
+    .load = faulty_load,
+    .forward = faulty_forward,
+    .backward = faulty_backward,
+    .step = faulty_step,
+    .weights = faulty_weights,
+    .gradient = faulty_gradient,
+    .output = faulty_output,
+    .path = faulty_path,
+    .close = faulty_close,
+};
