@@ -2,7 +2,7 @@
  * weights are worked out on the host in float64, as in core/cpu/adam.c. */
 #include <math.h>
 
-#include "core/cuda/cells.h"
+#include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 
 /* p = p * decay - rate * m / (sqrt(v) * root + epsilon) */

@@ -3,7 +3,7 @@
  * A sum over many rows is cut into chunks: one block adds up a chunk, then a second kernel the chunks, both
  * in the order of the rows.
  */
-#include "core/cuda/cells.h"
+#include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 #include "core/dropout.h"
 

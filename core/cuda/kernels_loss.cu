@@ -1,7 +1,7 @@
 /* Cross-entropy of logits, its gradient, and its sum over the batch; in float64, as there is little of it. */
 #include <math.h>
 
-#include "core/cuda/cells.h"
+#include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 
 static __global__ void flow_losses(const float *logits, const uint32_t *labels, const float *shares,

@@ -1,5 +1,5 @@
 /* Where rows come from: items made of several parts, positions of sequences. */
-#include "core/cuda/cells.h"
+#include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 
 /* The parts stand side by side: columns [begin, begin + width) of the whole. */

@@ -1,4 +1,4 @@
-/* cells.h - how a kernel walks over the cells of a matrix: all threads of the grid side by side, so that what
+/* cells.cuh - how a kernel walks over the cells of a matrix: all threads of the grid side by side, so that what
  * neighbours read and write is one piece of memory, and any size fits any grid.
  *
  *     for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width))
@@ -6,8 +6,8 @@
  *
  * Row and column are carried along, since dividing for each cell would cost more than most kernels do.
  */
-#ifndef CORE_CUDA_CELLS_H
-#define CORE_CUDA_CELLS_H
+#ifndef CORE_CUDA_CELLS_CUH
+#define CORE_CUDA_CELLS_CUH
 
 #include <stddef.h>
 #include <stdint.h>
