@@ -1,5 +1,5 @@
-/* cells.cuh - how a kernel walks over the cells of a matrix: all threads of the grid side by side, so that what
- * neighbours read and write is one piece of memory, and any size fits any grid.
+/* cells.cuh - how a kernel walks over the cells of a matrix: all threads of the grid side by side, so that
+ * what neighbours read and write is one piece of memory, and any size fits any grid.
  *
  *     for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width))
  *         ... at.row, at.column ...

@@ -82,18 +82,28 @@ static __global__ void move_weights(struct adam adam, uint32_t n, float *weights
     }
 }
 
+static cudaError_t start_norm(cudaStream_t stream, const float *gradient, uint32_t n, double clip,
+                              unsigned blocks, double *scratch)
+{
+    KERNEL_LAUNCH(sum_squares, blocks, CELLS_THREADS, 0, stream, gradient, n, scratch);
+    KERNEL_LAUNCH(find_scale, 1, CELLS_THREADS, 0, stream, scratch, blocks, clip);
+    return cudaGetLastError();
+}
+
+/* Without the norm no weight is moved, so that a step that fails can be taken again. */
 cudaError_t kernel_adam(cudaStream_t stream, const struct optimizer *optimizer, uint64_t step, uint32_t n,
                         float *weights, const float *gradient, float *mean, float *variance, double *scratch)
 {
     unsigned blocks = cells_blocks(n, 1);
     bool clips = optimizer->clip > 0;
+    cudaError_t failed = cudaSuccess;
 
     if (blocks > KERNEL_NORM_SCRATCH)
         blocks = KERNEL_NORM_SCRATCH;
-    if (clips) {
-        KERNEL_LAUNCH(sum_squares, blocks, CELLS_THREADS, 0, stream, gradient, n, scratch);
-        KERNEL_LAUNCH(find_scale, 1, CELLS_THREADS, 0, stream, scratch, blocks, optimizer->clip);
-    }
+    if (clips)
+        failed = start_norm(stream, gradient, n, optimizer->clip, blocks, scratch);
+    if (failed != cudaSuccess)
+        return failed;
     KERNEL_LAUNCH(move_weights, blocks, CELLS_THREADS, 0, stream, adam_of(optimizer, step), n, weights,
                   gradient, mean, variance, clips ? scratch : NULL);
     return cudaGetLastError();

@@ -73,6 +73,15 @@ static int pack(struct cuda_network *network, struct rnn *rnn, struct error *err
     return rnn_pack(rnn, network->tree, network->weights, err);
 }
 
+/* Let the rnns take the weights, where a step has changed them. */
+static int pack_all(struct cuda_network *network, struct error *err)
+{
+    int rc = network->packed ? 0 : each_rnn(network, pack, err);
+
+    network->packed = rc == 0;
+    return rc;
+}
+
 static int clear_gradient(struct cuda_network *network, struct rnn *rnn, struct error *err)
 {
     (void)network;
@@ -120,7 +129,7 @@ static int init(struct cuda_network *network, const float *weights, struct error
     if (rc == 0)
         rc = take_weights(network, weights, err);
     if (rc == 0)
-        rc = each_rnn(network, pack, err);
+        rc = pack_all(network, err);
     return rc < 0 ? rc : device_wait(network->device, err);
 }
 
@@ -176,7 +185,9 @@ static int begin(struct cuda_network *network, const struct batch *batch, struct
 
     if (rc == 0)
         rc = layout_take(&network->layout, network->device, batch, err);
-    return rc < 0 ? rc : network_arrange(network, batch->n_flows, err);
+    if (rc == 0)
+        rc = network_arrange(network, batch->n_flows, err);
+    return rc < 0 ? rc : pack_all(network, err);
 }
 
 /* What the caller finds in the results once the device is done. */
@@ -315,7 +326,8 @@ int cuda_network_step(struct cuda_network *network, const struct optimizer *opti
                          (uint32_t)network->tree->n_weights, network->weights, network->gradient,
                          network->mean, network->variance, network->norm));
     network->steps++;
-    return each_rnn(network, pack, err);
+    network->packed = false;
+    return 0;
 }
 
 static int fetch(struct cuda_network *network, float *to, const float *from, size_t n, struct error *err)

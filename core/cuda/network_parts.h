@@ -58,6 +58,7 @@ struct cuda_network {
     float *weights, *gradient, *mean, *variance; /* (tree->n_weights) each */
     double *norm;                                /* (KERNEL_NORM_SCRATCH) */
     uint64_t steps;                              /* of the optimiser */
+    bool packed;                                 /* the rnns have the weights as they are */
 
     /* Of the batch in hand. */
     bool complete; /* it went through */
