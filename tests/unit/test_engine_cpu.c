@@ -1,11 +1,10 @@
-/* The CPU engine against the reference engine on random trees, with every instruction set; its threads; and
- * what happens when memory runs out. */
+/* What the CPU engine has of its own: threads, instruction sets, memory that runs out. What it computes is
+ * tested with the other engines (test_engine_answers.c). */
 #include "core/engine.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "core/cpu/kernels.h"
 #include "tests/unit/allocations.h"
 #include "tests/unit/engine_trial.h"
 #include "tests/unit/unit.h"
@@ -18,37 +17,6 @@ static struct engine *engine_new(const char *instruction, unsigned threads, cons
 
     return trial_engine(trial, &engine_cpu, &options);
 }
-
-/* Sizes around those of blocks: alone, one less and one more than the lanes, several blocks. */
-static const size_t sizes[] = {1, 3, 15, 17, 63, 65, TRIAL_FLOWS_MAX};
-
-START_TEST(random_trees_agree_with_the_reference)
-{
-    struct random random = {.state = 5};
-
-    for (size_t i = 0; i < TREES; i++) {
-        struct trial trial;
-        struct engine *engine;
-        struct answers want, got;
-
-        trial_init(&trial, &random, sizes[i % (sizeof sizes / sizeof sizes[0])]);
-        engine = trial_engine(&trial, &engine_reference, NULL);
-        answers_init(&want, engine, &trial);
-        engine_close(engine);
-        for (const struct kernels *const *k = kernels_all; *k != NULL; k++) {
-            if (!kernels_supported(*k))
-                continue;
-            engine = engine_new((*k)->name, 1, &trial);
-            answers_init(&got, engine, &trial);
-            answers_compare(&got, &want, &trial, (*k)->name);
-            answers_deinit(&got, &trial);
-            engine_close(engine);
-        }
-        answers_deinit(&want, &trial);
-        trial_deinit(&trial);
-    }
-}
-END_TEST
 
 START_TEST(threads_do_not_change_a_bit)
 {
@@ -77,28 +45,6 @@ START_TEST(threads_do_not_change_a_bit)
         answers_deinit(&alone, &trial);
         trial_deinit(&trial);
     }
-}
-END_TEST
-
-START_TEST(an_empty_batch_is_no_loss)
-{
-    struct random random = {.state = 7};
-    struct trial trial;
-    struct engine *engine;
-    float logits[1], gradient[1 << 12];
-    double loss;
-
-    trial_init(&trial, &random, 0);
-    engine = engine_new(NULL, 2, &trial);
-    ck_assert_uint_le(trial.model->tree->n_weights, 1 << 12);
-    ck_assert_int_eq(engine->ops->forward(engine, trial.batch, logits, NULL), 0);
-    ck_assert_int_eq(engine->ops->backward(engine, trial.batch, &trial.targets, &loss, logits, NULL), 0);
-    ck_assert_double_eq(loss, 0);
-    ck_assert_int_eq(engine->ops->gradient(engine, gradient, NULL), 0);
-    for (size_t i = 0; i < trial.model->tree->n_weights; i++)
-        ck_assert_float_eq(gradient[i], 0);
-    engine_close(engine);
-    trial_deinit(&trial);
 }
 END_TEST
 
@@ -199,8 +145,7 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("engine_cpu", random_trees_agree_with_the_reference, threads_do_not_change_a_bit,
-                    an_empty_batch_is_no_loss, running_out_of_memory_is_an_error_and_no_more,
+    return UNIT_RUN("engine_cpu", threads_do_not_change_a_bit, running_out_of_memory_is_an_error_and_no_more,
                     after_a_failure_the_next_batch_goes_through, an_unknown_instruction_set_is_no_device,
                     loading_again_starts_over);
 }
