@@ -182,6 +182,12 @@ struct writer *pipeline_writer(struct pipeline *pipeline)
     return pipeline->writer;
 }
 
+static void close_failed(const char *output, const struct error *why)
+{
+    log_event(LOG_EVENT_write_failed, &(struct log_fields){.output = output, .reason = why->text},
+              "%s are not all written: %s", output, why->text);
+}
+
 /* End the threads in the order of the path, then close the files. Return: the first error, which was said. */
 static int stages_stop(struct pipeline *pipeline)
 {
@@ -194,12 +200,12 @@ static int stages_stop(struct pipeline *pipeline)
     if (r == 0)
         r = archive_rotate_close(pipeline->archives, NULL, &why);
     if (r < 0)
-        log_error("%s", why.text);
+        close_failed("records", &why);
     if (first == 0)
         first = r;
     r = log_file_close(pipeline->verdicts, &why);
     if (r < 0)
-        log_error("%s", why.text);
+        close_failed("verdicts", &why);
     pipeline->classifier = NULL;
     pipeline->writer = NULL;
     pipeline->records = NULL;

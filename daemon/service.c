@@ -178,7 +178,7 @@ static int service_drain(struct service *service)
     (void)summary_print(stderr, &summary);
     served_model_unref(served);
     if (stats_check(&counts, &err) < 0) {
-        log_error("%s", err.text);
+        log_event(LOG_EVENT_unbalanced, &(struct log_fields){.reason = err.text}, "%s", err.text);
         r = -ENOTRECOVERABLE;
     }
     return r;
@@ -204,16 +204,21 @@ static void service_close(struct service *service)
 static void say_ready(const struct service *service)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct classifier_status status = {.engine = "none"};
-    struct served_model *served = NULL;
+    struct log_fields about = {.interface = service->config.capture.interface};
+    struct classifier_status status;
+    struct served_model *served;
 
-    if (classifier != NULL) {
-        served = classifier_model(classifier);
+    if (classifier == NULL) {
+        log_event(LOG_EVENT_started, &about, "capturing on %s; records only", about.interface);
+    } else {
         classifier_status(classifier, &status);
+        served = classifier_model(classifier);
+        about.model = served->model->id;
+        about.engine = status.engine;
+        log_event(LOG_EVENT_started, &about, "capturing on %s; model %s, engine %s", about.interface,
+                  about.model, about.engine);
+        served_model_unref(served);
     }
-    log_notice("capturing on %s; model %s, engine %s", service->config.capture.interface,
-               served != NULL ? served->model->id : "none", status.engine);
-    served_model_unref(served);
     (void)sd_notify(0, "READY=1");
 }
 

@@ -124,7 +124,7 @@ static int without(int r, const struct error *err)
 {
     if (r != -ENOTSUP)
         return r;
-    log_warning("%s", err->text);
+    log_event(LOG_EVENT_sandbox_missing, &(struct log_fields){.reason = err->text}, "%s", err->text);
     return 0;
 }
 

@@ -38,9 +38,12 @@ static void output_report(const struct writer *writer, struct output *output, co
     bool failing = failure->code < 0;
 
     if (failing && !output->failing)
-        log_error("%s are not written as they should be: %s", output->what, failure->text);
+        log_event(LOG_EVENT_write_failed,
+                  &(struct log_fields){.output = output->what, .reason = failure->text},
+                  "%s are not written as they should be: %s", output->what, failure->text);
     if (!failing && output->failing)
-        log_notice("%s are written again", output->what);
+        log_event(LOG_EVENT_write_works, &(struct log_fields){.output = output->what}, "%s are written again",
+                  output->what);
     if (failing && output->first == 0)
         output->first = failure->code;
     if (!failing && writer->config.endless)
