@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/journal.h"
-
 enum { TEXT_MAX = 1 << 15 }; /* octets of a line; the journal cuts longer ones at 48 KiB */
 
 /* All of it under the lock. */
@@ -71,20 +69,12 @@ void log_message(enum log_level level, const char *format, ...)
 }
 
 /* Make an entry of the text and the fields. Return: whether the journal has it. */
-static bool entry_send(const struct log_event_row *row, const struct log_fields *fields)
+static bool entry_send(enum log_event_kind kind, const struct log_fields *fields)
 {
-    static const struct log_fields none;
-    const char priority[] = {(char)('0' + row->level), '\0'};
-
-    fields = fields != NULL ? fields : &none;
     entry.size = 0;
-    (void)journal_put_text(&entry, "MESSAGE", text);
-    (void)journal_put_text(&entry, "MESSAGE_ID", row->id);
-    (void)journal_put_text(&entry, "PRIORITY", priority);
-    (void)journal_put_text(&entry, "SYSLOG_IDENTIFIER", program_invocation_short_name);
-    (void)journal_put_text(&entry, "FLOWCLASSD_EVENT", row->name);
+    log_event_put(&entry, kind, text, strlen(text));
 #define PUT(name, field)                                                                                     \
-    if (fields->name != NULL)                                                                                \
+    if (fields != NULL && fields->name != NULL)                                                              \
         (void)journal_put_text(&entry, field, fields->name);
     LOG_FIELDS(PUT)
 #undef PUT
@@ -93,15 +83,14 @@ static bool entry_send(const struct log_event_row *row, const struct log_fields 
 
 void log_event(enum log_event_kind kind, const struct log_fields *fields, const char *format, ...)
 {
-    const struct log_event_row *row = &log_events[kind];
     va_list arguments;
 
     pthread_mutex_lock(&lock);
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (!journal_opened || !entry_send(row, fields))
-        line_put(row->level);
+    if (!journal_opened || !entry_send(kind, fields))
+        line_put(log_events[kind].level);
     pthread_mutex_unlock(&lock);
 }
 

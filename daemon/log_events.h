@@ -5,9 +5,14 @@
  * that is no longer told keeps it to itself, a new one gets one of its own (`journalctl --new-id128`).
  *
  * What can last is told by two kinds, when it begins and when it is over; nothing is told twice in between.
+ * The last two are no events of the daemon: they are the lines of the verdict log where that is the journal.
  */
 #ifndef DAEMON_LOG_EVENTS_H
 #define DAEMON_LOG_EVENTS_H
+
+#include <stddef.h>
+
+#include "daemon/journal.h"
 
 /* As syslog(3) numbers them. */
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO };
@@ -36,7 +41,9 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_L
     X(interface_back,    "5e56718e7b09470487d3ff5e1ab97e21", NOTICE)     \
     X(write_failed,      "f6f7bfaed6c2488fa95c7f93bfd7a595", ERROR)      \
     X(write_works,       "812b4a06a72749d0a8d21cd707aebb9e", NOTICE)     \
-    X(sandbox_missing,   "47aad5e901744571b1c91e7d574d3282", WARNING)
+    X(sandbox_missing,   "47aad5e901744571b1c91e7d574d3282", WARNING)    \
+    X(verdict,           "fe5a9f69aaf54f669475114ca163deab", INFO)       \
+    X(stats,             "7f2ba0519562455f8ce34d45caa8723a", INFO)
 /* clang-format on */
 
 #define LOG_EVENT(name, id, level) LOG_EVENT_##name,
@@ -51,6 +58,12 @@ struct log_event_row {
 
 extern const struct log_event_row log_events[LOG_EVENTS_N];
 
+/* Put what every entry of a kind has: message, id, priority, names of program and kind.
+ *
+ * text: (size) the message.
+ */
+void log_event_put(struct journal_entry *entry, enum log_event_kind kind, const char *text, size_t size);
+
 /* What an event is about: X(name, field of the journal's entry). */
 #define LOG_FIELDS(X)                                                                                        \
     X(interface, "FLOWCLASSD_INTERFACE")                                                                     \
@@ -58,7 +71,8 @@ extern const struct log_event_row log_events[LOG_EVENTS_N];
     X(model_before, "FLOWCLASSD_MODEL_BEFORE")                                                               \
     X(engine, "FLOWCLASSD_ENGINE")                                                                           \
     X(output, "FLOWCLASSD_OUTPUT")                                                                           \
-    X(reason, "FLOWCLASSD_REASON")
+    X(reason, "FLOWCLASSD_REASON")                                                                           \
+    X(count, "FLOWCLASSD_COUNT")
 
 #define LOG_FIELD(name, field) const char *name;
 struct log_fields {

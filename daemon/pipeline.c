@@ -10,13 +10,15 @@
 #include "daemon/engines.h"
 #include "daemon/installed.h"
 #include "daemon/log.h"
+#include "daemon/log_file.h"
+#include "daemon/log_journal.h"
 
 enum { OTHER_THREADS = 2 };
 
 struct pipeline {
     struct stats *stats;
     struct flow_batch_pool pool;
-    struct log_file *verdicts;
+    struct log_sink *verdicts;
     struct archive_writer *records;
     struct archive_rotate *archives;
     struct writer *writer;
@@ -33,7 +35,9 @@ static int outputs_open(struct pipeline *pipeline, const struct pipeline_options
     int64_t now = clock_wall();
     int r = 0;
 
-    if (options->verdicts != NULL)
+    if (options->journal != NULL)
+        r = log_journal_open(&pipeline->verdicts, options->journal, err);
+    else if (options->verdicts != NULL)
         r = log_file_open(&pipeline->verdicts, options->verdicts, now, err);
     if (r == 0 && options->records != NULL)
         r = archive_writer_open(&pipeline->records, options->records, &archive, err);
@@ -203,7 +207,7 @@ static int stages_stop(struct pipeline *pipeline)
         close_failed("records", &why);
     if (first == 0)
         first = r;
-    r = log_file_close(pipeline->verdicts, &why);
+    r = log_sink_close(pipeline->verdicts, &why);
     if (r < 0)
         close_failed("verdicts", &why);
     pipeline->classifier = NULL;

@@ -8,7 +8,9 @@
 
 #include "daemon/classifier.h"
 #include "daemon/clock.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
+#include "daemon/log_file.h"
 #include "daemon/memory_limit.h"
 #include "daemon/service_state.h"
 #include "daemon/summary.h"
@@ -81,7 +83,9 @@ static int path_open(struct service *service, struct error *err)
 
     if (r < 0)
         return r;
-    if (!options->records_only && strcmp(verdicts, "none") != 0)
+    if (!options->records_only && strcmp(verdicts, "journal") == 0)
+        path.journal = JOURNAL_SOCKET;
+    else if (!options->records_only && strcmp(verdicts, "none") != 0)
         path.verdicts = &log;
     if (folder[0] != '\0')
         path.archives = &archive;
