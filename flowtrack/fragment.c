@@ -352,11 +352,13 @@ bool fragment_table_take(struct fragment_table *table, struct packet *packet)
     return true;
 }
 
+/* A packet begun after `now` is one of before the clock was set back. */
 static bool is_due(const struct parted *parted, int64_t now)
 {
-    if (now == INT64_MAX)
-        return true;
-    return now > parted->begun && (uint64_t)now - (uint64_t)parted->begun > FRAGMENT_TIMEOUT;
+    uint64_t from = (uint64_t)(now > parted->begun ? parted->begun : now);
+    uint64_t to = (uint64_t)(now > parted->begun ? now : parted->begun);
+
+    return now == INT64_MAX || to - from > FRAGMENT_TIMEOUT;
 }
 
 void fragment_table_expire(struct fragment_table *table, int64_t now)
