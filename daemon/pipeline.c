@@ -10,15 +10,13 @@
 #include "daemon/engines.h"
 #include "daemon/installed.h"
 #include "daemon/log.h"
-#include "daemon/log_file.h"
-#include "daemon/log_journal.h"
 
 enum { OTHER_THREADS = 2 };
 
 struct pipeline {
     struct stats *stats;
     struct flow_batch_pool pool;
-    struct log_sink *verdicts;
+    struct log_file *verdicts;
     struct archive_writer *records;
     struct archive_rotate *archives;
     struct writer *writer;
@@ -35,9 +33,7 @@ static int outputs_open(struct pipeline *pipeline, const struct pipeline_options
     int64_t now = clock_wall();
     int r = 0;
 
-    if (options->journal != NULL)
-        r = log_journal_open(&pipeline->verdicts, options->journal, err);
-    else if (options->verdicts != NULL)
+    if (options->verdicts != NULL)
         r = log_file_open(&pipeline->verdicts, options->verdicts, now, err);
     if (r == 0 && options->records != NULL)
         r = archive_writer_open(&pipeline->records, options->records, &archive, err);
@@ -186,12 +182,6 @@ struct writer *pipeline_writer(struct pipeline *pipeline)
     return pipeline->writer;
 }
 
-static void close_failed(const char *output, const struct error *why)
-{
-    log_event(LOG_EVENT_write_failed, &(struct log_fields){.output = output, .reason = why->text},
-              "%s are not all written: %s", output, why->text);
-}
-
 /* End the threads in the order of the path, then close the files. Return: the first error, which was said. */
 static int stages_stop(struct pipeline *pipeline)
 {
@@ -204,12 +194,12 @@ static int stages_stop(struct pipeline *pipeline)
     if (r == 0)
         r = archive_rotate_close(pipeline->archives, NULL, &why);
     if (r < 0)
-        close_failed("records", &why);
+        log_error("%s", why.text);
     if (first == 0)
         first = r;
-    r = log_sink_close(pipeline->verdicts, &why);
+    r = log_file_close(pipeline->verdicts, &why);
     if (r < 0)
-        close_failed("verdicts", &why);
+        log_error("%s", why.text);
     pipeline->classifier = NULL;
     pipeline->writer = NULL;
     pipeline->records = NULL;
