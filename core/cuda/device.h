@@ -33,6 +33,11 @@ int device_open(struct device *device, struct error *err);
 /* Release it; fine on zeros and on a device that has gone. */
 void device_close(struct device *device);
 
+/* Have the calling thread use it: first of all in whatever an engine is asked to do, since the thread may be
+ * another one than last time. Return: 0, -ENODEV.
+ */
+int device_enter(const struct device *device, struct error *err);
+
 /* Wait for all work given so far. Return: 0; -ENODEV: some of it has failed. */
 int device_wait(struct device *device, struct error *err);
 

@@ -24,6 +24,7 @@ struct rnn_use {
     cudnnRNNDataDescriptor_t x, y;
     cudnnTensorDescriptor_t state; /* of h and c: (directions, n_instances, units) */
     struct device_buffer reserve;  /* what forward leaves for backward */
+    unsigned way;                  /* how forward went (rnn.c) */
 };
 
 /* Make one for a layer (LAYER_LSTM or LAYER_GRU). Plain float32; no TF32.

@@ -14,9 +14,10 @@
 #include "flowtrack/error.h"
 
 /* Turn a status into 0, -ENOMEM (out of device or host memory) or -ENODEV (all else: no driver, a driver too
- * old, no device, a failed kernel, a device that has gone).
+ * old, no device, a failed kernel, a device that has gone); of cuDNN also -ENOTSUP (it has no way to do
+ * this).
  *
- * call: the call as written, for the message "cuda engine: cudaMalloc(...): out of memory".
+ * call: the call as written, for the message "cuda engine: cudaMalloc(): out of memory".
  */
 int status_cuda(cudaError_t status, const char *call, struct error *err);
 int status_cublas(cublasStatus_t status, const char *call, struct error *err);

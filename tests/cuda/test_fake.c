@@ -105,6 +105,7 @@ START_TEST(test_order)
     ck_assert_float_eq(*pinned, 3);
     wait_all();
     ck_assert_float_eq(*pinned, 0);
+    ck_assert_int_eq(cudaEventDestroy(event), cudaSuccess);
 }
 END_TEST
 

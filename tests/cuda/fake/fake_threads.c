@@ -59,6 +59,7 @@ static struct fiber *free_fibers;
 static struct fiber caller; /* who runs the kernel */
 static struct fiber *current = &caller, *before = &caller;
 
+/* Static shared memory (cuda_kernel.h), by the linker; not there if no kernel has any. */
 extern char __start_fake_shared[] __attribute__((weak));
 extern char __stop_fake_shared[] __attribute__((weak));
 
@@ -290,7 +291,8 @@ static void run_block(const struct fake_launch *launch, struct fake_dim at)
     memset(block.threads, 0, block.n * sizeof *block.threads);
     memset(block.arrived, 0, sizeof block.arrived);
     memset(block.shared, 0xff, launch->shared);
-    memset(__start_fake_shared, 0xff, (size_t)(__stop_fake_shared - __start_fake_shared));
+    if (__start_fake_shared != NULL)
+        memset(__start_fake_shared, 0xff, (size_t)(__stop_fake_shared - __start_fake_shared));
     fake_index.block = at;
     switch_to(take_fiber());
     for (unsigned id = 0; id < FAKE_BARRIERS; id++)

@@ -1,0 +1,48 @@
+/* One kernel for all pieces of a layer: what is moved is small, and thirty copies would cost thirty starts.
+ */
+#include "core/cuda/kernels_rnn.h"
+
+#include "core/cuda/launch.h"
+
+enum { THREADS = 128, BLOCKS = 8 /* a piece */ };
+
+/* A row of the grid for each piece. */
+static __global__ void pack(struct kernel_pieces pieces, float *space, const float *block)
+{
+    const struct kernel_piece piece = pieces.pieces[blockIdx.y];
+
+    for (uint32_t i = blockIdx.x * THREADS + threadIdx.x; i < piece.size; i += BLOCKS * THREADS)
+        space[piece.space + i] = block[piece.block + i];
+}
+
+static __global__ void unpack(struct kernel_pieces pieces, float *block, const float *space, bool add)
+{
+    const struct kernel_piece piece = pieces.pieces[blockIdx.y];
+
+    for (uint32_t i = blockIdx.x * THREADS + threadIdx.x; i < piece.size; i += BLOCKS * THREADS) {
+        float *to = &block[piece.block + i];
+
+        *to = add ? *to + space[piece.space + i] : space[piece.space + i];
+    }
+}
+
+cudaError_t kernel_pack(cudaStream_t stream, const struct kernel_pieces *pieces, float *space,
+                        const float *block)
+{
+    KERNEL_LAUNCH(pack, dim3(BLOCKS, pieces->n), THREADS, 0, stream, *pieces, space, block);
+    return cudaGetLastError();
+}
+
+cudaError_t kernel_unpack(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
+                          const float *space, bool add)
+{
+    KERNEL_LAUNCH(unpack, dim3(BLOCKS, pieces->n), THREADS, 0, stream, *pieces, block, space, add);
+    return cudaGetLastError();
+}
+
+cudaError_t kernel_image(void)
+{
+    struct cudaFuncAttributes attributes;
+
+    return cudaFuncGetAttributes(&attributes, (const void *)pack);
+}
