@@ -1,11 +1,11 @@
 /* fused.h - the fast way for inference: a whole tree in a few kernels, made for its layers and sizes.
  *
- * A tree is taken apart into the shapes for which there are kernels (fused_shapes in fused.c): recurrent
- * layers whose weights fit into registers, walked with the state never leaving the multiprocessor; the rest
- * of the tree, item by item, as one chain. Which kernel walks a recurrent layer depends on the batch: few
- * flows want short latency (many lanes a flow, float32), many want throughput (tensor cores, each factor as a
- * sum of two halves, so that the result is as exact as float32). A tree with a layer of another shape is not
- * taken, and goes through cuDNN (network.h).
+ * A tree is taken apart into the shapes for which there are kernels (fused_shapes.h): recurrent layers whose
+ * weights fit into registers, walked with the state never leaving the multiprocessor; the rest of the tree as
+ * one list of operations. Which kernel walks a recurrent layer depends on the batch: few flows want short
+ * latency (many lanes a flow, float32), many want throughput (tensor cores, each factor as a sum of two
+ * halves, so that the result is as exact as float32). A tree with a layer of another shape is not taken, and
+ * goes through cuDNN (network.h).
  */
 #ifndef CORE_CUDA_FUSED_H
 #define CORE_CUDA_FUSED_H
@@ -28,6 +28,16 @@ void fused_free(struct fused *fused);
 
 /* Take other weights, (tree->n_weights) on the host. */
 int fused_weights(struct fused *fused, const float *weights, struct error *err);
+
+/* Which kernels walk the recurrent layers. */
+enum fused_kernels {
+    FUSED_KERNELS_BY_SIZE, /* whichever is faster for the batch */
+    FUSED_KERNELS_LANES,   /* many lanes a flow */
+    FUSED_KERNELS_TENSOR,  /* tensor cores, for the layers that have a shape there and weights within it */
+};
+
+/* Choose, for tests and measurements; at first it is by size. */
+void fused_choose(struct fused *fused, enum fused_kernels kernels);
 
 /* Logits of a batch: (n_flows, n_labels) on the host. Returns when they are there. Large batches are cut into
  * portions whose copies and kernels overlap on two streams.

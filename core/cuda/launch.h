@@ -2,7 +2,7 @@
  *
  * A .cu file is CUDA C++ in its plainest form: functions over arrays, no classes. Kernels are started through
  * KERNEL_LAUNCH() only, name the shared memory of that size by KERNEL_SHARED(), and the few operations of a
- * warp that C has no words for stand in warp.h, so that the tests can run the very same sources thread by
+ * warp that C has no words for stand in warp.cuh, so that the tests can run the very same sources thread by
  * thread on a processor (tests/cuda/fake). The wrappers that C code calls are declared in kernels.h and
  * fused.h; they return what cudaGetLastError() says after the start.
  */

@@ -1,7 +1,7 @@
 /* fake_device.h - between kernels and the fake device: how they are queued and how their threads wait.
  *
  * For kernels in their own words see cuda_kernel.h. What is here serves the few operations that CUDA C++ has
- * no words for (core/cuda/warp.h): write them as a warp operation. Every lane of a mask calls fake_warp()
+ * no words for (core/cuda/warp.cuh): write them as a warp operation. Every lane of a mask calls fake_warp()
  * with the same operation and an argument of its own; the last to come runs the operation once for all of
  * them, with everyone's argument in hand. So a product of matrices that lie spread over the registers of a
  * warp is one plain loop over 32 structs.

@@ -1,0 +1,65 @@
+/* fused_portion.h - a part of a batch on its way through the fused kernels, on a stream of its own.
+ *
+ * Everything a portion needs goes to the device in one copy from page-locked memory: a table of walks and one
+ * of sources, then for each element the rows of its columns, where each flow's rows begin, and the flows in
+ * order of falling length, so that the sequences side by side end at about the same time. What comes back are
+ * the logits. Two portions under way at once keep copies and kernels busy both.
+ *
+ * Values go over as the batch holds them, float32. The copy is what bounds large batches (one PCIe 5 link
+ * carries 54 GB/s, the kernels need half its time): columns of whole numbers below 65,536, as lengths and ids
+ * are, would do in 16 bits, which more than halves the octets of a flow of the notebook tree.
+ */
+#ifndef CORE_CUDA_FUSED_PORTION_H
+#define CORE_CUDA_FUSED_PORTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/batch.h"
+#include "core/cuda/device.h"
+#include "core/cuda/fused.h"
+#include "core/cuda/fused_plan.h"
+
+/* A plan and its weights on the device. */
+struct fused_program {
+    struct fused_plan plan;
+    const char *packed;         /* device: fused_pack() */
+    bool has_tensor;            /* the weights are within what tensor cores take */
+    enum fused_kernels kernels; /* as chosen */
+};
+
+struct fused_portion {
+    struct device *device;
+    cudaStream_t stream;
+    struct pinned_buffer staging, result;
+    struct device_buffer input, output;
+    uint32_t *counts; /* (n_counts) for sorting; owned */
+    size_t n_counts;
+    float *logits; /* of the portion under way, borrowed; NULL: none */
+    size_t n_logits;
+};
+
+/* Make an empty one with its stream. Return: 0, -ENODEV, -ENOMEM. */
+int fused_portion_init(struct fused_portion *portion, struct device *device, struct error *err);
+
+/* Wait for its work and free what it holds; fine on zeros. */
+void fused_portion_deinit(struct fused_portion *portion);
+
+/* Start flows [first, first + n) of a batch. The batch may change when this returns. Nothing else of the
+ * portion may be under way.
+ *
+ * logits: (n, n_labels), filled by fused_portion_finish().
+ *
+ * Return: 0, -ENOMEM, -ENODEV.
+ */
+int fused_portion_start(struct fused_portion *portion, const struct fused_program *program,
+                        const struct batch *batch, uint32_t first, uint32_t n, float *logits,
+                        struct error *err);
+
+/* Wait for what is under way and hand its logits out. Return: 0, -ENODEV. */
+int fused_portion_finish(struct fused_portion *portion, struct error *err);
+
+/* Wait for what is under way, if anything, and forget it. */
+void fused_portion_abandon(struct fused_portion *portion);
+
+#endif

@@ -1,0 +1,84 @@
+/* fused_walk.cuh - what both ways of walking a recurrent layer share: finding a sequence, and the cells.
+ * For kernels only.
+ *
+ * The sums come already multiplied with -log2 e where a sigmoid follows and with -2 log2 e where a tanh
+ * follows, so that with E = 2^sum a sigmoid is 1 / (1 + E) and a tanh (1 - E) / (1 + E). Products of such
+ * fractions take one division together. Powers beyond 2^40 say nothing new and would overflow.
+ */
+#ifndef CORE_CUDA_FUSED_WALK_CUH
+#define CORE_CUDA_FUSED_WALK_CUH
+
+#include "core/cuda/fused_kernels.h"
+#include "core/cuda/warp.cuh"
+
+/* The flow of a rank; UINT32_MAX beyond the last. */
+static __device__ __forceinline__ uint32_t fused_flow(const struct fused_walk *walk, uint32_t rank)
+{
+    if (rank >= walk->n_flows)
+        return UINT32_MAX;
+    return walk->order != nullptr ? walk->order[rank] : rank;
+}
+
+/* The items of a flow; beyond the last one none. */
+struct fused_sequence {
+    uint32_t first; /* float of the walk's values */
+    uint32_t rows, steps;
+};
+
+static __device__ __forceinline__ struct fused_sequence fused_sequence(const struct fused_walk *walk,
+                                                                       uint32_t flow)
+{
+    uint32_t first, rows;
+
+    if (flow == UINT32_MAX)
+        return {0, 0, 0};
+    first = walk->first_row[flow];
+    rows = walk->first_row[flow + 1] - first;
+    return {first * walk->n_columns, rows, max(rows, walk->padded_rows)};
+}
+
+/* A column of the item that is seen at a step; 0 in padding and after the end. */
+static __device__ __forceinline__ float fused_sequence_value(const struct fused_walk *walk,
+                                                             const struct fused_sequence *sequence,
+                                                             uint32_t step, uint32_t column)
+{
+    uint32_t row = walk->backward ? sequence->steps - 1 - step : step;
+
+    return row < sequence->rows ? walk->values[sequence->first + row * walk->n_columns + column] : 0.0F;
+}
+
+static __device__ __forceinline__ float fused_power(float sum)
+{
+    return warp_exp2(fminf(sum, 40.0F));
+}
+
+/* c' = c / (1 + F) + (1 - G) / ((1 + I) (1 + G)); h = tanh(c') / (1 + O). */
+static __device__ __forceinline__ float fused_lstm(const float sum[FUSED_SUMS], float *carry)
+{
+    const float minus_2_log2_e = -2.885390082F;
+    float i = fused_power(sum[0]), f = 1.0F + fused_power(sum[1]), g = fused_power(sum[2]);
+    float o = fused_power(sum[3]), ig = (1.0F + i) * (1.0F + g), c;
+
+    *carry = (*carry * ig + (1.0F - g) * f) * warp_reciprocal(ig * f);
+    c = fused_power(*carry * minus_2_log2_e);
+    return (1.0F - c) * warp_reciprocal((1.0F + o) * (1.0F + c));
+}
+
+/* h' = n + z (h - n) with n = (1 - N) / (1 + N), z = 1 / (1 + Z). */
+static __device__ __forceinline__ float fused_gru(const float sum[FUSED_SUMS], float *carry)
+{
+    float r = warp_reciprocal(1.0F + fused_power(sum[0])), z = fused_power(sum[1]);
+    float n = fused_power(sum[2] + r * sum[3]);
+
+    *carry = (z * (1.0F - n) + *carry * (1.0F + n)) * warp_reciprocal((1.0F + n) * (1.0F + z));
+    return *carry;
+}
+
+/* A unit's new state. carry: what it keeps from step to step, 0 at first. */
+template <int KIND>
+static __device__ __forceinline__ float fused_cell(const float sum[FUSED_SUMS], float *carry)
+{
+    return KIND == LAYER_LSTM ? fused_lstm(sum, carry) : fused_gru(sum, carry);
+}
+
+#endif
