@@ -59,6 +59,20 @@ static int accelerator_try(struct classifier *classifier, struct error *err)
     return r;
 }
 
+/* The CPU stands in for the accelerator, or it does no longer. */
+static void accelerator_tell(const struct classifier *classifier, enum log_event_kind kind,
+                             const char *reason)
+{
+    const char *name = classifier->accelerator.ops->name;
+    const struct log_fields about = {
+        .engine = name, .model = scorer_model(classifier->scorer)->id, .reason = reason};
+
+    if (kind == LOG_EVENT_engine_failed)
+        log_event(kind, &about, "engine %s is not used, the CPU goes on: %s", name, reason);
+    else
+        log_event(kind, &about, "engine %s works: %s", name, reason);
+}
+
 /* The accelerator is there or not when the program starts: say which. */
 static int accelerator_begin(struct classifier *classifier, struct error *err)
 {
@@ -69,11 +83,11 @@ static int accelerator_begin(struct classifier *classifier, struct error *err)
     if (accelerator_try(classifier, &why) < 0) {
         if (classifier->config.demanded)
             return error_set(err, -ENODEV, "engine %s cannot be used: %s", name, why.text);
-        log_warning("engine %s is not used, the CPU goes on: %s", name, why.text);
+        accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
         return 0;
     }
     accelerator_describe(&classifier->accelerator, text);
-    log_notice("engine %s: %s", name, text);
+    accelerator_tell(classifier, LOG_EVENT_engine_works, text);
     return 0;
 }
 
@@ -92,13 +106,13 @@ static void accelerator_again(struct classifier *classifier)
     if (accelerator_try(classifier, &why) < 0)
         return;
     accelerator_describe(&classifier->accelerator, text);
-    log_notice("engine %s works again: %s", classifier->accelerator.ops->name, text);
+    accelerator_tell(classifier, LOG_EVENT_engine_works, text);
 }
 
 /* It failed under way: the CPU goes on. */
 static void accelerator_lost(struct classifier *classifier, const struct error *why)
 {
-    log_error("engine %s failed, going on with the CPU: %s", classifier->accelerator.ops->name, why->text);
+    accelerator_tell(classifier, LOG_EVENT_engine_failed, why->text);
     accelerator_close(&classifier->accelerator);
     classifier->retry_at = clock_monotonic() + classifier->config.retry;
     accelerator_report(classifier, why->text);
@@ -119,8 +133,7 @@ static void next_take(struct classifier *classifier)
         return;
     classifier->scorer = next;
     if (classifier->accelerator.ops != NULL && accelerator_try(classifier, &why) < 0 && in_use)
-        log_error("engine %s failed with model %s, going on with the CPU: %s",
-                  classifier->accelerator.ops->name, scorer_model(next)->id, why.text);
+        accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
     scorer_free(before); /* now that no engine needs its tree any more */
 }
 
@@ -147,9 +160,10 @@ static void judge(struct classifier *classifier, struct flow_batch *batch)
     if (r < 0) {
         batch->cause = FLOW_CAUSE_engine;
         if (!classifier->failing)
-            log_error("flows are not classified: %s", why.text);
+            log_event(LOG_EVENT_judging_failed, &(struct log_fields){.reason = why.text},
+                      "flows are not classified: %s", why.text);
     } else if (classifier->failing) {
-        log_notice("flows are classified again");
+        log_event(LOG_EVENT_judging_works, NULL, "flows are classified again");
     }
     classifier->failing = r < 0;
 }

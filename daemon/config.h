@@ -46,7 +46,7 @@ struct config {
         uint32_t threads; /* of the engine; 0: one for each processor */
     } classify;
     struct config_log {
-        char *verdicts;  /* file; "-": standard output; "none" */
+        char *verdicts;  /* file; "-": standard output; "journal"; "none" */
         uint64_t rotate; /* octets of a file; 0: no limit but the quota's */
         int64_t period;  /* microseconds until a file is finished; 0: no limit */
         uint64_t quota;  /* octets of all files; 0: no limit */

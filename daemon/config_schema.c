@@ -79,7 +79,7 @@ const struct config_key config_keys[] = {
         "threads of the CPU engine; 0: one for each processor"),
 
     KEY(log, verdicts, TEXT, PATHS_LOG,
-        "file of the verdicts of live traffic; - is standard output; none"),
+        "file of the verdicts of live traffic; - is standard output; journal; none"),
     KEY(log, rotate, SIZE(0, 1024 * GIB), "256M",
         "a file of this size is finished; 0: no limit but the quota's"),
     KEY(log, period, TIME(0, 366 * DAY), "1d",

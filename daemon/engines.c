@@ -46,7 +46,8 @@ int engines_find(const struct engine_ops **opsp, const struct config_classify *c
         return 0;
     r = module_load(opsp, module, demanded ? err : &why);
     if (r < 0 && !demanded) {
-        log_warning("%s; the CPU goes on", why.text);
+        log_event(LOG_EVENT_engine_failed, &(struct log_fields){.engine = "cuda", .reason = why.text},
+                  "%s; the CPU goes on", why.text);
         r = 0;
     }
     return r;

@@ -85,6 +85,15 @@ static void capture_stop(struct live *live)
     live->capture = NULL;
 }
 
+/* The capture has come to its end by itself: the timer looks whether it can begin again. */
+static void capture_lost(struct live *live, const struct error *why)
+{
+    const struct log_fields about = {.interface = live->config.capture.interface, .reason = why->text};
+
+    log_event(LOG_EVENT_interface_gone, &about, "%s; waiting for it", why->text);
+    capture_stop(live);
+}
+
 static void on_packet(void *context, const struct capture_packet *packet)
 {
     tracker_packet(context, packet->time, packet->captured, packet->wire, packet->bytes);
@@ -99,8 +108,7 @@ static bool packets_read(struct live *live, int most)
     if (n < most)
         tracker_flush(live->tracker);
     if (n < 0) {
-        log_error("%s; waiting for it", why.text);
-        capture_stop(live);
+        capture_lost(live, &why);
     }
     return n == most;
 }
@@ -120,22 +128,23 @@ static void on_readable(evutil_socket_t descriptor, short what, void *context)
 static void interface_watch(struct live *live)
 {
     const char *name = live->config.capture.interface;
+    const struct log_fields about = {.interface = name};
     struct error why;
     int state;
 
     if (live->capture == NULL) {
         if (capture_start(live, &why) == 0)
-            log_notice("%s: capturing again", name);
+            log_event(LOG_EVENT_interface_back, &about, "%s: capturing again", name);
         return;
     }
     state = capture_interface_state(live->capture);
     if (state == -ENODEV) {
-        log_error("%s: the interface is gone; waiting for it", name);
-        capture_stop(live);
+        (void)error_set(&why, -ENODEV, "%s: the interface is gone", name);
+        capture_lost(live, &why);
     } else if (state == 0 && !live->down) {
-        log_warning("%s: the interface is down", name);
+        log_event(LOG_EVENT_interface_down, &about, "%s: the interface is down", name);
     } else if (state == 1 && live->down) {
-        log_notice("%s: the interface is up", name);
+        log_event(LOG_EVENT_interface_up, &about, "%s: the interface is up", name);
     }
     live->down = state == 0;
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/configure.h"
 #include "daemon/exit_status.h"
+#include "daemon/journal.h"
 #include "daemon/learning.h"
 #include "daemon/log.h"
 #include "daemon/offline.h"
@@ -116,6 +117,7 @@ int main(int argc, char *argv[])
     struct error err;
     int status;
 
+    log_open(JOURNAL_SOCKET);
     if (options_parse(&options, argc, argv, &err) < 0) {
         log_error("%s", err.text);
         return exit_status(err.code);

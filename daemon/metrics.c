@@ -75,6 +75,13 @@ static void put_flows(FILE *to, const struct tracker_stats *tracker)
           (double)tracker->expiry_lag_max / 1e6);
 }
 
+static void put_lost(FILE *to, const char *name, const char *help, const struct stats_output *output)
+{
+    family(to, name, "counter", help);
+    for (int i = 0; i < STATS_LOSSES_N; i++)
+        labelled(to, name, "cause", stats_loss_name((enum stats_loss)i), output->lost[i]);
+}
+
 static void put_verdicts(FILE *to, const struct stats_snapshot *counts)
 {
     family(to, "classified", "counter", "Verdicts, by label.");
@@ -93,9 +100,9 @@ static void put_verdicts(FILE *to, const struct stats_snapshot *counts)
         labelled(to, "engine_batches", "engine", counts->engines[i].name, counts->engines[i].batches);
     gauge(to, "flows_waiting", "Flows that wait for a verdict.", (double)counts->waiting);
     counter(to, "verdicts_written", "Lines in the verdict log.", counts->verdicts.written);
-    counter(to, "verdicts_lost", "Lines that the verdict log could not take.", counts->verdicts.lost);
+    put_lost(to, "verdicts_lost", "Lines that are not in the verdict log, by cause.", &counts->verdicts);
     counter(to, "records_written", "Records in archives.", counts->records.written);
-    counter(to, "records_lost", "Records that archives could not take.", counts->records.lost);
+    put_lost(to, "records_lost", "Records that are not in archives, by cause.", &counts->records);
 }
 
 static void put_delay(FILE *to, const struct histogram *delay)

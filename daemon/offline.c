@@ -7,6 +7,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/log_file.h"
 #include "daemon/pipeline.h"
 #include "daemon/progress.h"
 #include "daemon/summary.h"

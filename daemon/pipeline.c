@@ -10,13 +10,15 @@
 #include "daemon/engines.h"
 #include "daemon/installed.h"
 #include "daemon/log.h"
+#include "daemon/log_file.h"
+#include "daemon/log_journal.h"
 
 enum { OTHER_THREADS = 2 };
 
 struct pipeline {
     struct stats *stats;
     struct flow_batch_pool pool;
-    struct log_file *verdicts;
+    struct log_sink *verdicts;
     struct archive_writer *records;
     struct archive_rotate *archives;
     struct writer *writer;
@@ -33,7 +35,9 @@ static int outputs_open(struct pipeline *pipeline, const struct pipeline_options
     int64_t now = clock_wall();
     int r = 0;
 
-    if (options->verdicts != NULL)
+    if (options->journal != NULL)
+        r = log_journal_open(&pipeline->verdicts, options->journal, err);
+    else if (options->verdicts != NULL)
         r = log_file_open(&pipeline->verdicts, options->verdicts, now, err);
     if (r == 0 && options->records != NULL)
         r = archive_writer_open(&pipeline->records, options->records, &archive, err);
@@ -182,6 +186,12 @@ struct writer *pipeline_writer(struct pipeline *pipeline)
     return pipeline->writer;
 }
 
+static void close_failed(const char *output, const struct error *why)
+{
+    log_event(LOG_EVENT_write_failed, &(struct log_fields){.output = output, .reason = why->text},
+              "%s are not all written: %s", output, why->text);
+}
+
 /* End the threads in the order of the path, then close the files. Return: the first error, which was said. */
 static int stages_stop(struct pipeline *pipeline)
 {
@@ -194,12 +204,12 @@ static int stages_stop(struct pipeline *pipeline)
     if (r == 0)
         r = archive_rotate_close(pipeline->archives, NULL, &why);
     if (r < 0)
-        log_error("%s", why.text);
+        close_failed("records", &why);
     if (first == 0)
         first = r;
-    r = log_file_close(pipeline->verdicts, &why);
+    r = log_sink_close(pipeline->verdicts, &why);
     if (r < 0)
-        log_error("%s", why.text);
+        close_failed("verdicts", &why);
     pipeline->classifier = NULL;
     pipeline->writer = NULL;
     pipeline->records = NULL;

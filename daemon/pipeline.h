@@ -17,11 +17,12 @@
 #include "flowtrack/error.h"
 
 struct pipeline_options {
-    const struct config *config;                   /* needed during pipeline_new() only, as all paths are */
-    bool classify;                                 /* false: records only */
-    const struct log_file_options *verdicts;       /* the verdict log; NULL: none */
-    struct recent *recent;                         /* gets verdict lines too; NULL: nobody asks */
-    const char *records;                           /* file for an archive, "-": standard output; NULL: none */
+    const struct config *config;             /* needed during pipeline_new() only, as all paths are */
+    bool classify;                           /* false: records only */
+    const struct log_file_options *verdicts; /* files for verdicts; NULL: none */
+    const char *journal;                     /* socket of the journal for verdicts instead; NULL: none */
+    struct recent *recent;                   /* gets verdict lines too; NULL: nobody asks */
+    const char *records;                     /* file for an archive, "-": standard output; NULL: none */
     const struct archive_rotate_options *archives; /* archives without end; NULL: none */
     enum intake_pressure pressure;
     size_t n_intakes; /* threads or interfaces that feed it */

@@ -10,6 +10,7 @@
 
 #include "core/tree/model_file.h"
 #include "daemon/child.h"
+#include "daemon/log.h"
 
 enum { ARGUMENTS_MAX = RETRAIN_DIRECTORIES_MAX + 16 };
 
@@ -122,6 +123,7 @@ static void on_end(void *context, int status)
     } else if (model_load(&candidate, retrain->candidate, &err) < 0) {
         say(retrain, "%s", err.text);
     } else {
+        strcpy(retrain->status.model, candidate->id);
         outcome = weigh(retrain, candidate);
         model_free(candidate);
     }
@@ -182,6 +184,9 @@ int retrain_start(struct retrain *retrain, struct error *err)
     retrain->status.has_gate = false;
     retrain->status.started = now_microseconds();
     retrain->status.progress[0] = '\0';
+    retrain->status.model[0] = '\0';
+    log_event(LOG_EVENT_retrain_started, NULL, "retraining: learning begins, to be compared with %s",
+              current[0] != '\0' ? current : "no model");
     return 0;
 }
 

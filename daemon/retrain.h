@@ -32,11 +32,12 @@ struct retrain_status {
     int64_t started;                 /* of the run in hand, microseconds since 1970; 0: none */
     char progress[RETRAIN_TEXT_MAX]; /* last line of the child */
     uint64_t runs, promoted, refused, failed;
-    enum retrain_outcome outcome; /* of the last run */
-    int64_t ended;                /* of the last run, microseconds since 1970 */
-    double seconds;               /* it took */
-    char text[RETRAIN_TEXT_MAX];  /* what became of it, one sentence */
-    struct gate gate;             /* figures of the last run, where it came so far */
+    enum retrain_outcome outcome;    /* of the last run */
+    int64_t ended;                   /* of the last run, microseconds since 1970 */
+    double seconds;                  /* it took */
+    char text[RETRAIN_TEXT_MAX];     /* what became of it, one sentence */
+    char model[MODEL_ID_LENGTH + 1]; /* id of its candidate; "": it left none that can be read */
+    struct gate gate;                /* figures of the last run, where it came so far */
     bool has_gate;
 };
 

@@ -8,7 +8,9 @@
 
 #include "daemon/classifier.h"
 #include "daemon/clock.h"
+#include "daemon/journal.h"
 #include "daemon/log.h"
+#include "daemon/log_file.h"
 #include "daemon/memory_limit.h"
 #include "daemon/service_state.h"
 #include "daemon/summary.h"
@@ -81,7 +83,9 @@ static int path_open(struct service *service, struct error *err)
 
     if (r < 0)
         return r;
-    if (!options->records_only && strcmp(verdicts, "none") != 0)
+    if (!options->records_only && strcmp(verdicts, "journal") == 0)
+        path.journal = JOURNAL_SOCKET;
+    else if (!options->records_only && strcmp(verdicts, "none") != 0)
         path.verdicts = &log;
     if (folder[0] != '\0')
         path.archives = &archive;
@@ -178,7 +182,7 @@ static int service_drain(struct service *service)
     (void)summary_print(stderr, &summary);
     served_model_unref(served);
     if (stats_check(&counts, &err) < 0) {
-        log_error("%s", err.text);
+        log_event(LOG_EVENT_unbalanced, &(struct log_fields){.reason = err.text}, "%s", err.text);
         r = -ENOTRECOVERABLE;
     }
     return r;
@@ -204,16 +208,21 @@ static void service_close(struct service *service)
 static void say_ready(const struct service *service)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct classifier_status status = {.engine = "none"};
-    struct served_model *served = NULL;
+    struct log_fields about = {.interface = service->config.capture.interface};
+    struct classifier_status status;
+    struct served_model *served;
 
-    if (classifier != NULL) {
-        served = classifier_model(classifier);
+    if (classifier == NULL) {
+        log_event(LOG_EVENT_started, &about, "capturing on %s; records only", about.interface);
+    } else {
         classifier_status(classifier, &status);
+        served = classifier_model(classifier);
+        about.model = served->model->id;
+        about.engine = status.engine;
+        log_event(LOG_EVENT_started, &about, "capturing on %s; model %s, engine %s", about.interface,
+                  about.model, about.engine);
+        served_model_unref(served);
     }
-    log_notice("capturing on %s; model %s, engine %s", service->config.capture.interface,
-               served != NULL ? served->model->id : "none", status.engine);
-    served_model_unref(served);
     (void)sd_notify(0, "READY=1");
 }
 

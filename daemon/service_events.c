@@ -25,19 +25,17 @@ static void on_end(evutil_socket_t number, short what, void *context)
 {
     struct service *service = context;
 
-    log_notice("%s: finishing what was captured", number == SIGINT ? "SIGINT" : "SIGTERM");
+    const char *name = number == SIGINT ? "SIGINT" : "SIGTERM";
+
+    log_event(LOG_EVENT_stopping, &(struct log_fields){.reason = name}, "%s: finishing what was captured",
+              name);
     (void)event_base_loopbreak(service->base);
 }
 
 static void on_reload(evutil_socket_t number, short what, void *context)
 {
-    struct error err;
-
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, clock_monotonic());
-    if (service_reload(context, &err) == 0)
-        log_notice("configuration and model have been read again");
-    else
-        log_error("nothing has been changed: %s", err.text);
+    (void)service_reload(context, NULL);
     (void)sd_notify(0, "READY=1");
 }
 
@@ -82,12 +80,18 @@ static void on_metrics(evutil_socket_t number, short what, void *context)
 {
     struct service *service = context;
     struct error err = {0};
+    bool failing;
 
     if (service->config.control.metrics_file[0] == '\0')
         return;
-    if (service_metrics_write(service, &err) < 0 && !service->metrics_failing)
-        log_error("%s", err.text);
-    service->metrics_failing = err.code < 0;
+    failing = service_metrics_write(service, &err) < 0;
+    if (failing && !service->metrics_failing)
+        log_event(LOG_EVENT_write_failed, &(struct log_fields){.output = "metrics", .reason = err.text},
+                  "metrics are not written: %s", err.text);
+    if (!failing && service->metrics_failing)
+        log_event(LOG_EVENT_write_works, &(struct log_fields){.output = "metrics"},
+                  "metrics are written again");
+    service->metrics_failing = failing;
 }
 
 /* One line for `systemctl status`. */

@@ -1,16 +1,27 @@
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/classifier.h"
 #include "daemon/configure.h"
 #include "daemon/installed.h"
+#include "daemon/log.h"
 #include "daemon/served_model.h"
 #include "daemon/service_state.h"
 #include "daemon/writer.h"
 
+/* One model has taken over from another, which may be the same read again. */
+static void served_say(const struct model *model, const struct model *before)
+{
+    if (strcmp(model->id, before->id) != 0)
+        log_event(LOG_EVENT_model_served,
+                  &(struct log_fields){.model = model->id, .model_before = before->id},
+                  "model %s judges from now on, and model %s no more", model->id, before->id);
+}
+
 int service_serve(struct service *service, const char *path, double threshold, struct error *err)
 {
     struct classifier *classifier = pipeline_classifier(service->pipeline);
-    struct served_model *served;
+    struct served_model *served, *before;
     int r;
 
     if (classifier == NULL)
@@ -18,7 +29,11 @@ int service_serve(struct service *service, const char *path, double threshold, s
     r = served_model_load(&served, path, threshold, err);
     if (r < 0)
         return r;
+    before = classifier_model(classifier);
     r = classifier_serve(classifier, served, err);
+    if (r == 0)
+        served_say(served->model, before->model);
+    served_model_unref(before);
     served_model_unref(served);
     return r;
 }
@@ -49,9 +64,16 @@ static int reload(struct service *service, struct error *err)
 
 int service_reload(struct service *service, struct error *err)
 {
-    int r = reload(service, err);
+    struct error why;
+    int r = reload(service, &why);
 
     service->reloads += r == 0;
     service->reloads_failed += r < 0;
-    return r;
+    if (r == 0) {
+        log_event(LOG_EVENT_reloaded, NULL, "configuration and model have been read again");
+        return 0;
+    }
+    log_event(LOG_EVENT_reload_failed, &(struct log_fields){.reason = why.text},
+              "nothing has been changed: %s", why.text);
+    return error_set(err, r, "%s", why.text);
 }

@@ -7,20 +7,36 @@
 #include "daemon/paths.h"
 #include "daemon/service_state.h"
 
+/* Judge with the model that is current in the store, or go on as before and say so. */
+static int serve_current(struct service *service, const char *path, struct error *err)
+{
+    struct error why;
+    int r = service_serve(service, path, service->config.classify.threshold, &why);
+
+    if (r == 0)
+        return 0;
+    log_event(LOG_EVENT_model_not_served, &(struct log_fields){.reason = why.text},
+              "the model goes on that was in use: %s", why.text);
+    return error_set(err, r, "%s", why.text);
+}
+
 /* A retraining run has ended (retrain_config.on_end): say what became of it, and use the new model. */
 static void on_end(void *context, const struct retrain_status *status, const char *path)
 {
     struct service *service = context;
-    struct error err;
+    static const enum log_event_kind kinds[] = {[RETRAIN_PROMOTED] = LOG_EVENT_model_promoted,
+                                                [RETRAIN_REFUSED] = LOG_EVENT_model_refused,
+                                                [RETRAIN_FAILED] = LOG_EVENT_retrain_failed};
+    const struct log_fields about = {.model = status->model[0] != '\0' ? status->model : NULL,
+                                     .model_before = status->has_gate && status->gate.current_id[0] != '\0'
+                                                         ? status->gate.current_id
+                                                         : NULL,
+                                     .reason = status->text};
 
-    if (status->outcome == RETRAIN_FAILED)
-        log_error("retraining failed: %s", status->text);
-    else
-        log_notice("retraining: %s", status->text);
-    if (status->outcome != RETRAIN_PROMOTED)
-        return;
-    if (service_serve(service, path, service->config.classify.threshold, &err) < 0)
-        log_error("the model goes on that was in use: %s", err.text);
+    log_event(kinds[status->outcome], &about, "retraining%s: %s",
+              status->outcome == RETRAIN_FAILED ? " failed" : "", status->text);
+    if (status->outcome == RETRAIN_PROMOTED)
+        (void)serve_current(service, path, NULL);
 }
 
 /* Cut retrain.directories into names. */
@@ -78,11 +94,10 @@ int service_rollback(struct service *service, struct model_store_entry *entry, s
     if (service->retrain == NULL)
         return error_set(err, -ENOENT, "there is no store of models: retrain.directories is empty");
     r = model_store_rollback(&service->store, entry, err);
-    if (r == 0)
-        r = model_store_current(&service->store, path, err);
-    if (r == 0)
-        r = service_serve(service, path, service->config.classify.threshold, err);
-    if (r == 0)
-        log_notice("rolled back to model %s", entry->id);
-    return r;
+    if (r < 0)
+        return r;
+    log_event(LOG_EVENT_model_rolled_back, &(struct log_fields){.model = entry->id},
+              "rolled back to model %s", entry->id);
+    r = model_store_current(&service->store, path, err);
+    return r == 0 ? serve_current(service, path, err) : r;
 }

@@ -72,7 +72,7 @@ static void allow_outputs(struct fence *fence, const struct service *service)
     const struct options *options = service->options;
     const char *verdicts = options->output != NULL ? options->output : config->log.verdicts;
 
-    if (strcmp(verdicts, "-") != 0 && strcmp(verdicts, "none") != 0)
+    if (strcmp(verdicts, "-") != 0 && strcmp(verdicts, "none") != 0 && strcmp(verdicts, "journal") != 0)
         allow_folder_of(fence, verdicts, SANDBOX_WRITE);
     if (options->write_records != NULL && strcmp(options->write_records, "-") != 0)
         allow_folder_of(fence, options->write_records, SANDBOX_WRITE);
@@ -124,7 +124,7 @@ static int without(int r, const struct error *err)
 {
     if (r != -ENOTSUP)
         return r;
-    log_warning("%s", err->text);
+    log_event(LOG_EVENT_sandbox_missing, &(struct log_fields){.reason = err->text}, "%s", err->text);
     return 0;
 }
 

@@ -115,10 +115,8 @@ void stats_written(struct stats *stats, const struct stats_output *verdicts,
                    const struct stats_output *records)
 {
     pthread_mutex_lock(&stats->lock);
-    stats->counts.verdicts.written += verdicts->written;
-    stats->counts.verdicts.lost += verdicts->lost;
-    stats->counts.records.written += records->written;
-    stats->counts.records.lost += records->lost;
+    stats_output_add(&stats->counts.verdicts, verdicts);
+    stats_output_add(&stats->counts.records, records);
     pthread_mutex_unlock(&stats->lock);
 }
 
@@ -188,6 +186,31 @@ uint64_t stats_not_classified(const struct stats_snapshot *snapshot)
     for (size_t i = 0; i < FLOW_CAUSES_N; i++)
         sum += snapshot->not_classified[i];
     return sum;
+}
+
+const char *stats_loss_name(enum stats_loss loss)
+{
+#define NAME(name, text) #name,
+    static const char *const names[] = {STATS_LOSSES(NAME)};
+#undef NAME
+
+    return names[loss];
+}
+
+uint64_t stats_lost(const struct stats_output *output)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < STATS_LOSSES_N; i++)
+        sum += output->lost[i];
+    return sum;
+}
+
+void stats_output_add(struct stats_output *sum, const struct stats_output *one)
+{
+    sum->written += one->written;
+    for (size_t i = 0; i < STATS_LOSSES_N; i++)
+        sum->lost[i] += one->lost[i];
 }
 
 void stats_read(struct stats *stats, struct stats_snapshot *snapshot)

@@ -44,10 +44,24 @@ struct stats_engine {
     uint64_t flows;
 };
 
+/* Why a line or record was not written: X(name, description). A row here is a counter. */
+#define STATS_LOSSES(X)                                                                                      \
+    X(queue, "the thread that writes could not keep up")                                                     \
+    X(file, "the file could not take it")                                                                    \
+    X(journal_full, "the journal could not keep up")                                                         \
+    X(journal_gone, "no journal took it")
+
+#define STATS_LOSS(name, text) STATS_LOSS_##name,
+enum stats_loss { STATS_LOSSES(STATS_LOSS) STATS_LOSSES_N };
+#undef STATS_LOSS
+
+/* "queue", ... */
+const char *stats_loss_name(enum stats_loss loss);
+
 /* How writing went, for one kind of line. */
 struct stats_output {
     uint64_t written;
-    uint64_t lost; /* the file could not take them */
+    uint64_t lost[STATS_LOSSES_N];
 };
 
 struct stats_snapshot {
@@ -74,6 +88,9 @@ uint64_t stats_ignored(const struct tracker_stats *tracker);
 uint64_t stats_dropped(const struct stats_source *source);
 uint64_t stats_finished(const struct tracker_stats *tracker);
 uint64_t stats_not_classified(const struct stats_snapshot *snapshot);
+uint64_t stats_lost(const struct stats_output *output);
+
+void stats_output_add(struct stats_output *sum, const struct stats_output *one);
 
 struct stats;
 

@@ -52,6 +52,17 @@ static void put_flows(cJSON *stats, const struct tracker_stats *tracker)
     (void)cJSON_AddNumberToObject(flows, "expiry_lag_max_seconds", (double)tracker->expiry_lag_max / 1e6);
 }
 
+static void put_output(cJSON *object, const struct stats_output *output)
+{
+    cJSON *causes;
+
+    put(object, "written", output->written);
+    put(object, "lost", stats_lost(output));
+    causes = cJSON_AddObjectToObject(object, "lost_by_cause");
+    for (int i = 0; i < STATS_LOSSES_N; i++)
+        put(causes, stats_loss_name((enum stats_loss)i), output->lost[i]);
+}
+
 static void put_verdicts(cJSON *stats, const struct stats_snapshot *snapshot)
 {
     cJSON *verdicts = cJSON_AddObjectToObject(stats, "verdicts");
@@ -75,8 +86,7 @@ static void put_verdicts(cJSON *stats, const struct stats_snapshot *snapshot)
         put(engine, "batches", snapshot->engines[i].batches);
         put(engine, "flows", snapshot->engines[i].flows);
     }
-    put(verdicts, "written", snapshot->verdicts.written);
-    put(verdicts, "lost", snapshot->verdicts.lost);
+    put_output(verdicts, &snapshot->verdicts);
 }
 
 static void put_delay(cJSON *stats, const struct histogram *delay)
@@ -98,8 +108,7 @@ cJSON *stats_json(const struct stats_snapshot *snapshot)
     put_flows(stats, &snapshot->total.tracker);
     put_verdicts(stats, snapshot);
     records = cJSON_AddObjectToObject(stats, "records");
-    put(records, "written", snapshot->records.written);
-    put(records, "lost", snapshot->records.lost);
+    put_output(records, &snapshot->records);
     put_delay(stats, &snapshot->delay);
     if (stats_check(snapshot, &why) == 0)
         (void)cJSON_AddTrueToObject(stats, "balanced");

@@ -121,11 +121,16 @@ static void print_rate(FILE *to, const struct summary *summary)
 static void print_output(FILE *to, const char *name, const struct stats_output *output)
 {
     char text[NUMBER_TEXT_MAX];
+#define TERM(name, text) {#name, output->lost[STATS_LOSS_##name]},
+    const struct term causes[] = {STATS_LOSSES(TERM)};
+#undef TERM
 
     heading(to, name, output->written);
     (void)fprintf(to, " written");
-    if (output->lost > 0)
-        (void)fprintf(to, ", %s lost", number_text(text, output->lost));
+    if (stats_lost(output) > 0) {
+        (void)fprintf(to, ", %s lost", number_text(text, stats_lost(output)));
+        reasons(to, causes, sizeof causes / sizeof causes[0]);
+    }
     (void)fputc('\n', to);
 }
 
@@ -149,6 +154,8 @@ int summary_print(FILE *to, const struct summary *summary)
         print_verdicts(to, summary);
         print_model(to, summary);
     }
+    if (stats_lost(&counts->verdicts) > 0)
+        print_output(to, "log lines", &counts->verdicts);
     if (summary->records)
         print_output(to, "records", &counts->records);
     print_rate(to, summary);

@@ -1,24 +1,30 @@
 #include "daemon/writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/clock.h"
-#include "daemon/line_file.h"
+#include "daemon/episode.h"
 #include "daemon/log.h"
 #include "daemon/queue.h"
 
-enum { LOOK_AFTER = 1000000 }; /* microseconds between two looks after the files */
+enum {
+    LOOK_AFTER = 1000000, /* microseconds between two looks after the files */
+    QUIET = 5000000,      /* microseconds without a failure after which writing works again */
+};
 
 /* One kind of output, and how it fares. */
 struct output {
     const char *what;           /* for messages */
     struct stats_output counts; /* since they were reported last */
-    bool failing;
-    int first; /* code of the first failure that counts at the end, 0: none */
+    struct episode failing;
+    bool works; /* something was written since it failed last */
+    int first;  /* code of the first failure that counts at the end, 0: none */
 };
 
 struct writer {
@@ -32,20 +38,33 @@ struct writer {
     _Atomic(char *) line; /* from writer_say(); NULL: none */
 };
 
-/* Say it when failing begins and when it ends. */
-static void output_report(const struct writer *writer, struct output *output, const struct error *failure)
+/* How writing went: say it when failing begins. lost: lines or records, if it failed. */
+static void output_report(const struct writer *writer, struct output *output, uint64_t lost,
+                          const struct error *failure)
 {
-    bool failing = failure->code < 0;
+    const struct log_fields about = {.output = output->what, .reason = failure->text};
+    bool failed = failure->code < 0;
 
-    if (failing && !output->failing)
-        log_error("%s are not written as they should be: %s", output->what, failure->text);
-    if (!failing && output->failing)
-        log_notice("%s are written again", output->what);
-    if (failing && output->first == 0)
+    output->works = !failed;
+    if (failed && episode_bad(&output->failing, clock_monotonic(), lost))
+        log_event(LOG_EVENT_write_failed, &about, "%s are not written as they should be: %s", output->what,
+                  failure->text);
+    if (failed && output->first == 0)
         output->first = failure->code;
-    if (!failing && writer->config.endless)
+    if (!failed && writer->config.endless)
         output->first = 0;
-    output->failing = failing;
+}
+
+/* Say it when failing is over. */
+static void output_look(struct output *output)
+{
+    char lost[24];
+
+    if (!output->works || !episode_over(&output->failing, clock_monotonic(), QUIET))
+        return;
+    (void)snprintf(lost, sizeof lost, "%" PRIu64, output->failing.count);
+    log_event(LOG_EVENT_write_works, &(struct log_fields){.output = output->what, .count = lost},
+              "%s are written again; %s were lost", output->what, lost);
 }
 
 static int record_write(struct writer *writer, const struct record *record, int64_t now, struct error *err)
@@ -59,6 +78,7 @@ static void records_write(struct writer *writer, const struct flow_batch *batch,
 {
     struct output *output = &writer->records;
     struct error failure = {0};
+    uint64_t lost = 0;
 
     if (writer->config.records == NULL && writer->config.archive == NULL)
         return;
@@ -66,41 +86,37 @@ static void records_write(struct writer *writer, const struct flow_batch *batch,
         if (record_write(writer, batch->record[i], now, &failure) == 0)
             output->counts.written++;
         else
-            output->counts.lost++;
+            lost++;
     }
-    output_report(writer, output, &failure);
+    output->counts.lost[STATS_LOSS_file] += lost;
+    output_report(writer, output, lost, &failure);
 }
 
 /* Write what was gathered; the log may go on in a new file. */
 static void verdicts_flush(struct writer *writer, int64_t now)
 {
     struct output *output = &writer->verdicts;
+    struct stats_output counts = {0};
     struct error failure = {0};
-    uint64_t written, lost;
 
-    (void)log_file_flush(writer->config.verdicts, now, &written, &lost, &failure);
-    output->counts.written += written;
-    output->counts.lost += lost;
-    if (written > 0 || failure.code < 0) /* nothing to write proves nothing */
-        output_report(writer, output, &failure);
+    (void)log_sink_flush(writer->config.verdicts, now, &counts, &failure);
+    stats_output_add(&output->counts, &counts);
+    if (counts.written > 0 || failure.code < 0) /* nothing to write proves nothing */
+        output_report(writer, output, stats_lost(&counts), &failure);
 }
 
 static void verdicts_write(struct writer *writer, const struct flow_batch *batch, int64_t now)
 {
     const struct writer_config *config = &writer->config;
-    char unlogged[VERDICT_LINE_MAX];
+    char line[VERDICT_LINE_MAX];
 
     for (size_t i = 0; i < batch->n; i++) {
-        char *line = config->verdicts != NULL ? log_file_room(config->verdicts, VERDICT_LINE_MAX) : unlogged;
         size_t size = verdict_log_line(line, &config->context, batch, i);
 
         if (config->recent != NULL)
             recent_add(config->recent, line, size);
-        if (config->verdicts == NULL)
-            continue;
-        log_file_added(config->verdicts, size);
-        if (log_file_is_full(config->verdicts, now))
-            verdicts_flush(writer, now);
+        if (config->verdicts != NULL)
+            log_sink_put(config->verdicts, line, size, now);
     }
     if (config->verdicts != NULL)
         verdicts_flush(writer, now);
@@ -114,28 +130,26 @@ static void requests_obey(struct writer *writer, int64_t now)
 
     if (atomic_exchange(&writer->asked[WRITER_ROTATE], false)) {
         if (config->verdicts != NULL)
-            (void)log_file_rotate(config->verdicts, now, &verdicts);
+            (void)log_sink_rotate(config->verdicts, now, &verdicts);
         if (config->archive != NULL)
             (void)archive_rotate_now(config->archive, now, &records);
     }
     if (atomic_exchange(&writer->asked[WRITER_REOPEN], false) && config->verdicts != NULL)
-        (void)log_file_reopen(config->verdicts, now, &verdicts);
+        (void)log_sink_reopen(config->verdicts, now, &verdicts);
     if (verdicts.code < 0)
-        output_report(writer, &writer->verdicts, &verdicts);
+        output_report(writer, &writer->verdicts, 0, &verdicts);
     if (records.code < 0)
-        output_report(writer, &writer->records, &records);
+        output_report(writer, &writer->records, 0, &records);
 }
 
 /* Put the line that another thread gave into the log. */
-static void line_put(struct writer *writer)
+static void line_put(struct writer *writer, int64_t now)
 {
     char *line = atomic_exchange(&writer->line, NULL);
     size_t size = line != NULL ? strlen(line) : 0;
 
-    if (size > 0 && size <= LINE_FILE_BUFFER && writer->config.verdicts != NULL) {
-        memcpy(log_file_room(writer->config.verdicts, size), line, size);
-        log_file_added(writer->config.verdicts, size);
-    }
+    if (size > 0 && size <= LOG_SINK_LINE_MAX && writer->config.verdicts != NULL)
+        log_sink_put(writer->config.verdicts, line, size, now);
     free(line);
 }
 
@@ -145,14 +159,16 @@ static void look_after(struct writer *writer, int64_t now)
 
     writer->looked = clock_monotonic();
     requests_obey(writer, now);
-    line_put(writer);
+    line_put(writer, now);
     if (writer->config.verdicts != NULL)
         verdicts_flush(writer, now);
     if (writer->config.archive != NULL) {
         (void)archive_rotate_tick(writer->config.archive, now, &failure);
         if (failure.code < 0)
-            output_report(writer, &writer->records, &failure);
+            output_report(writer, &writer->records, 0, &failure);
     }
+    output_look(&writer->verdicts);
+    output_look(&writer->records);
 }
 
 static void counts_report(struct writer *writer)
@@ -219,8 +235,9 @@ int writer_start(struct writer **writerp, const struct writer_config *config, st
 void writer_take(struct writer *writer, struct flow_batch *batch, bool wait)
 {
     const struct writer_config *config = &writer->config;
-    struct stats_output verdicts = {.lost = config->verdicts != NULL ? batch->n : 0};
-    struct stats_output records = {.lost = config->records != NULL || config->archive != NULL ? batch->n : 0};
+    bool archived = config->records != NULL || config->archive != NULL;
+    struct stats_output verdicts = {.lost[STATS_LOSS_queue] = config->verdicts != NULL ? batch->n : 0};
+    struct stats_output records = {.lost[STATS_LOSS_queue] = archived ? batch->n : 0};
 
     if (wait ? queue_push(writer->queue, batch) : queue_try_push(writer->queue, batch))
         return;

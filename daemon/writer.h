@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "daemon/flow_batch.h"
-#include "daemon/log_file.h"
+#include "daemon/log_sink.h"
 #include "daemon/recent.h"
 #include "daemon/stats.h"
 #include "daemon/verdict_log.h"
@@ -20,7 +20,7 @@
 struct writer_config {
     struct flow_batch_pool *pool; /* where batches go afterwards; borrowed, as all here */
     struct stats *stats;
-    struct log_file *verdicts;      /* NULL: no log */
+    struct log_sink *verdicts;      /* NULL: no log */
     struct recent *recent;          /* gets every verdict line too; NULL: nobody asks */
     struct verdict_context context; /* of the lines */
     struct archive_writer *records; /* one archive; NULL: none */

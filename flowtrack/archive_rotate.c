@@ -160,7 +160,7 @@ int archive_rotate_tick(struct archive_rotate *rotate, int64_t now, struct error
         return archive_rotate_now(rotate, now, err);
     }
     rc = take_trouble(rotate, err);
-    if (now - rotate->flushed >= rotate->flush_interval) {
+    if (llabs(now - rotate->flushed) >= rotate->flush_interval) { /* the clock may be set back */
         int rc_flush = archive_writer_flush(rotate->writer, rc == 0 ? err : NULL);
 
         if (rc_flush == 0)

@@ -210,6 +210,17 @@ static ssize_t pass_on(struct capture_stream *stream, char *to, size_t room)
     return (ssize_t)length;
 }
 
+/* Whether what was handed on has to be gone before more is. A pipe may be silent for long; and mending waits
+ * until what comes before is gone, so that an interface is looked at once only. */
+static bool must_go_first(const struct capture_stream *stream)
+{
+    size_t at_hand = stream->end - stream->start;
+
+    if (stream->passing > 0)
+        return at_hand == 0;
+    return at_hand < BLOCK_HEAD || number_at(stream, 0) == BLOCK_INTERFACE;
+}
+
 static ssize_t read_blocks(struct capture_stream *stream, char *to, size_t room)
 {
     size_t done = 0;
@@ -218,14 +229,10 @@ static ssize_t read_blocks(struct capture_stream *stream, char *to, size_t room)
     while (done < room && !(alone && stream->passing == 0)) {
         ssize_t got;
 
-        if (stream->passing == 0) {
-            /* Mending waits until what comes before is gone, so an interface is looked at once only. */
-            if (done > 0 && have_ahead(stream, BLOCK_HEAD) >= BLOCK_HEAD &&
-                number_at(stream, 0) == BLOCK_INTERFACE)
-                break;
-            if (begin_block(stream, &alone) < 0)
-                return -1;
-        }
+        if (done > 0 && must_go_first(stream))
+            break;
+        if (stream->passing == 0 && begin_block(stream, &alone) < 0)
+            return -1;
         got = pass_on(stream, to + done, room - done);
         if (got < 0)
             return -1;

@@ -167,10 +167,11 @@ static void deal(const struct flow_context *context, const struct flow *flow, un
 static uint32_t gap_ms(int64_t from, int64_t to, bool wraps)
 {
     int64_t gap = to - from;
+    int64_t ms = gap >= 0 ? gap / 1000 : (gap - 999) / 1000;
 
-    if (gap >= 0)
-        return (uint32_t)(gap / 1000);
-    return wraps ? (uint32_t)((gap - 999) / 1000) : 0;
+    if (wraps || (ms >= 0 && ms <= UINT32_MAX))
+        return (uint32_t)ms;
+    return ms < 0 ? 0 : UINT32_MAX;
 }
 
 /* In a record of one side the first entry has no gap, else it counts from time_start. */

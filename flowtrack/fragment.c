@@ -44,7 +44,8 @@ struct parted {
     uint16_t source_port;
     uint16_t destination_port;
     uint8_t protocol;
-    bool first;
+    bool first;     /* was seen */
+    bool malformed; /* it was */
     bool ranges_lost;
     uint8_t n_ranges;
     struct range ranges[FRAGMENT_RANGES_MAX];
@@ -253,6 +254,7 @@ static bool parted_is_complete(const struct parted *parted)
 static void remember_first(struct parted *parted, const struct packet *packet, uint32_t length)
 {
     parted->first = true;
+    parted->malformed = packet->malformed;
     parted->protocol = packet->key.protocol;
     parted->source_port = packet->key.source_port;
     parted->destination_port = packet->key.destination_port;
@@ -266,7 +268,8 @@ static void join(const struct parted *parted, struct packet *packet, uint32_t of
     packet->key.protocol = parted->protocol;
     packet->key.source_port = parted->source_port;
     packet->key.destination_port = parted->destination_port;
-    if (parted->protocol == IPPROTO_TCP) {
+    packet->malformed = parted->malformed;
+    if (parted->protocol == IPPROTO_TCP && !parted->malformed) {
         packet->tcp_seq = parted->tcp_seq + offset - parted->data_offset;
         packet->tcp_flags = TCP_ACK;
     }
@@ -352,11 +355,13 @@ bool fragment_table_take(struct fragment_table *table, struct packet *packet)
     return true;
 }
 
+/* A packet begun after `now` is one of before the clock was set back. */
 static bool is_due(const struct parted *parted, int64_t now)
 {
-    if (now == INT64_MAX)
-        return true;
-    return now > parted->begun && (uint64_t)now - (uint64_t)parted->begun > FRAGMENT_TIMEOUT;
+    uint64_t from = (uint64_t)(now > parted->begun ? parted->begun : now);
+    uint64_t to = (uint64_t)(now > parted->begun ? now : parted->begun);
+
+    return now == INT64_MAX || to - from > FRAGMENT_TIMEOUT;
 }
 
 void fragment_table_expire(struct fragment_table *table, int64_t now)

@@ -47,7 +47,8 @@ enum packet_result fragment_table_place(struct fragment_table *table, struct pac
 /* Take the next fragment that need not wait any more (packet_held()). */
 bool fragment_table_take(struct fragment_table *table, struct packet *packet);
 
-/* Give up packets begun before `now` less FRAGMENT_TIMEOUT; INT64_MAX: all. */
+/* Give up packets begun further than FRAGMENT_TIMEOUT from `now`: before it, or behind it (the clock was set
+ * back, and they would wait until that time comes again); INT64_MAX: all. */
 void fragment_table_expire(struct fragment_table *table, int64_t now);
 
 #endif

@@ -92,7 +92,7 @@ enum packet_result packet_decode(struct decoder *decoder, struct packet *packet,
  */
 bool packet_held(struct decoder *decoder, struct packet *packet);
 
-/* Stop waiting for fragments that belong to packets begun before `now` less the time-out (fragment.h);
+/* Stop waiting for fragments that belong to packets begun further from `now` than the time-out (fragment.h);
  * INT64_MAX: for all of them. */
 void decoder_expire(struct decoder *decoder, int64_t now);
 

@@ -261,7 +261,7 @@ bool rotation_is_due(const struct rotation *rotation, int64_t now, uint64_t octe
     const struct rotation_options *options = &rotation->options;
 
     return (options->size > 0 && octets >= options->size) ||
-           (options->period > 0 && now - rotation->begun >= options->period);
+           (options->period > 0 && llabs(now - rotation->begun) >= options->period);
 }
 
 const struct rotation_stats *rotation_stats(const struct rotation *rotation)

@@ -51,7 +51,8 @@ const char *rotation_path(const struct rotation *rotation);
 /* A new active file was begun. */
 void rotation_begin(struct rotation *rotation, int64_t now);
 
-/* The active file has to be finished. octets: its size. */
+/* The active file has to be finished: it is large, or `now` is a period away from when it was begun (behind
+ * it if the clock was set back). octets: its size. */
 bool rotation_is_due(const struct rotation *rotation, int64_t now, uint64_t octets);
 
 /* Finish the active file, which the caller has written out: give it its final name.

@@ -41,7 +41,7 @@ struct rules {
                                start */
 
     /* What a record says (flow_record.h). */
-    bool ipt_wraps;            /* negative gaps as unsigned 32 bit; else 0 */
+    bool ipt_wraps;            /* gaps as unsigned 32 bit, negative ones too; else cut to what that holds */
     bool end_of_first_half;    /* time_end ignores the second half where the direction is decided */
     bool dns_asker_is_server;  /* a DNS query marks its sender as the server (packet.h) */
     bool one_way_points_in;    /* dir "<" in records of one side */

@@ -12,6 +12,9 @@
 
 #define SLAB_NO_PAGE UINT32_MAX
 
+/* Pages whose blocks handles can name. */
+#define PAGES_MAX (UINT32_MAX / (SLAB_PAGE / SLAB_UNIT))
+
 static const uint16_t class_sizes[SLAB_CLASSES] = {32, 64, 128, 256, 512, 1024, 2432};
 
 size_t slab_class_size(unsigned class)
@@ -30,10 +33,10 @@ unsigned slab_class_for(size_t octets)
 
 int slab_init(struct slab *slab, uint64_t octets)
 {
-    uint64_t n_pages = octets / SLAB_PAGE;
+    uint64_t n_pages = octets / SLAB_PAGE < PAGES_MAX ? octets / SLAB_PAGE : PAGES_MAX;
     struct slab made = {.n_pages = (uint32_t)n_pages, .max_pages = (uint32_t)n_pages};
 
-    if (n_pages == 0 || n_pages * (SLAB_PAGE / SLAB_UNIT) >= UINT32_MAX)
+    if (n_pages == 0)
         return -EINVAL;
     made.pages = memory_map(n_pages * sizeof(struct slab_page));
     made.region = memory_map(n_pages * SLAB_PAGE);

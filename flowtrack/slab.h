@@ -45,9 +45,9 @@ struct slab {
 
 /* Reserve a region.
  *
- * octets: the most the blocks may ever take.
+ * octets: the most the blocks may ever take; beyond 128 GiB, which is what handles can name, they take that.
  *
- * Return: 0, -ENOMEM, -EINVAL (more than handles can name, 128 GiB).
+ * Return: 0, -ENOMEM, -EINVAL (less than a page).
  */
 int slab_init(struct slab *slab, uint64_t octets);
 void slab_deinit(struct slab *slab);

@@ -166,27 +166,35 @@ static void flush_when_full(struct tracker *tracker)
         tracker_flush(tracker);
 }
 
-/* Take the fragments that need not wait any longer at this time. */
-static void gather_held(struct tracker *tracker, int64_t now)
+/* Take the fragments that need not wait any longer. */
+static void gather_held(struct tracker *tracker)
 {
-    decoder_expire(tracker->decoder, now);
     while (packet_held(tracker->decoder, &tracker->group[tracker->n_group].packet)) {
         gather(tracker, true);
         flush_when_full(tracker);
     }
 }
 
+/* Take those that are waited for no longer at this time. */
+static void gather_overdue(struct tracker *tracker, int64_t now)
+{
+    decoder_expire(tracker->decoder, now);
+    gather_held(tracker);
+}
+
 void tracker_packet(struct tracker *tracker, int64_t time, uint32_t captured, uint32_t wire,
                     const uint8_t *bytes)
 {
-    struct packet *packet = &tracker->group[tracker->n_group].packet;
     const struct rules *rules = tracker->config.rules;
     enum packet_result result;
 
     time = bounded_time(time);
+    if (rules->join_fragments) /* before this packet is there, since its time may be another day */
+        gather_overdue(tracker, time);
     tracker->stats.packets++;
     tracker->stats.octets += wire;
-    result = packet_decode(tracker->decoder, packet, time, captured, wire, bytes);
+    result = packet_decode(tracker->decoder, &tracker->group[tracker->n_group].packet, time, captured, wire,
+                           bytes);
     if (result == PACKET_DECODED)
         gather(tracker, false);
     else if (result == PACKET_HELD)
@@ -195,7 +203,7 @@ void tracker_packet(struct tracker *tracker, int64_t time, uint32_t captured, ui
         end_batch(tracker);
     flush_when_full(tracker);
     if (rules->join_fragments)
-        gather_held(tracker, time);
+        gather_held(tracker);
 }
 
 void tracker_read_error(struct tracker *tracker)
@@ -207,7 +215,7 @@ void tracker_read_error(struct tracker *tracker)
 void tracker_tick(struct tracker *tracker, int64_t now)
 {
     if (!tracker->config.rules->expire_in_batches) {
-        gather_held(tracker, bounded_time(now) - TICK_ALLOWANCE);
+        gather_overdue(tracker, bounded_time(now) - TICK_ALLOWANCE);
         tracker_flush(tracker);
         flow_table_advance(&tracker->table, bounded_time(now) - TICK_ALLOWANCE);
     }
@@ -215,7 +223,7 @@ void tracker_tick(struct tracker *tracker, int64_t now)
 
 void tracker_finish(struct tracker *tracker)
 {
-    gather_held(tracker, INT64_MAX);
+    gather_overdue(tracker, INT64_MAX);
     tracker_flush(tracker);
     flow_table_finish(&tracker->table);
     tracker->n_batch = 0;

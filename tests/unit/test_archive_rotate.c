@@ -328,6 +328,29 @@ START_TEST(an_archive_without_records_leaves_no_file)
 }
 END_TEST
 
+START_TEST(a_clock_set_back_delays_no_flush)
+{
+    struct records_random random = {14};
+    struct archive_rotate *rotate;
+    struct archive_rotate_stats stats;
+    struct record record;
+
+    files_setup();
+    rotate = open_archive(0, 0, 0);
+    records_make(&random, &record);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN - 3600 * SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN - 3600 * SECOND, &err), 0);
+    archive_rotate_stats(rotate, &stats);
+    ck_assert_uint_eq(stats.in_files, 1);
+    ck_assert_int_eq(archive_rotate_put(rotate, &record, BEGUN - 3599 * SECOND, &err), 0);
+    ck_assert_int_eq(archive_rotate_tick(rotate, BEGUN - 3599 * SECOND, &err), 0);
+    archive_rotate_stats(rotate, &stats);
+    ck_assert_uint_eq(stats.in_files, 2);
+    ck_assert_int_eq(archive_rotate_close(rotate, NULL, &err), 0);
+    files_teardown();
+}
+END_TEST
+
 START_TEST(an_active_file_that_is_gone_is_told_and_replaced)
 {
     struct records_random random = {10};
@@ -421,10 +444,11 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN(
-        "archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
-        a_full_disk_costs_what_comes_meanwhile, a_full_disk_does_not_prevent_the_start,
-        a_disk_that_stays_full_leaves_whole_lines, a_killed_writer_leaves_what_was_flushed,
-        an_archive_without_records_leaves_no_file, an_active_file_that_is_gone_is_told_and_replaced,
-        a_folder_that_is_gone_costs_what_comes_meanwhile, allocation_failures_cost_counted_records);
+    return UNIT_RUN("archive_rotate", every_record_is_in_exactly_one_file, the_quota_holds_at_any_moment,
+                    a_full_disk_costs_what_comes_meanwhile, a_full_disk_does_not_prevent_the_start,
+                    a_disk_that_stays_full_leaves_whole_lines, a_killed_writer_leaves_what_was_flushed,
+                    an_archive_without_records_leaves_no_file, a_clock_set_back_delays_no_flush,
+                    an_active_file_that_is_gone_is_told_and_replaced,
+                    a_folder_that_is_gone_costs_what_comes_meanwhile,
+                    allocation_failures_cost_counted_records);
 }

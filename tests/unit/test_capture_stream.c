@@ -103,8 +103,44 @@ START_TEST(damaged_options_of_the_first_interface_refuse_the_file)
 }
 END_TEST
 
+/* A program that writes to us as it captures: a packet is handed out when it is there, not when many are. */
+START_TEST(a_pipe_is_not_waited_for)
+{
+    static struct octets file;
+    struct capture *capture = NULL;
+    struct capture_packet packet;
+    char path[32];
+    int ends[2];
+
+    file.little = true;
+    file.length = 0;
+    section(&file);
+    interface(&file, ETHERNET, NULL, 0);
+    alarm(20);
+    ck_assert_int_eq(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    ck_assert_int_eq(write(ends[1], file.bytes, file.length), (ssize_t)file.length);
+    for (unsigned i = 0; i < 10; i++) {
+        file.length = 0;
+        if (i == 5)
+            interface(&file, ETHERNET, NULL, 0);
+        enhanced(&file, i >= 5, i, 60 + i);
+        ck_assert_int_eq(write(ends[1], file.bytes, file.length), (ssize_t)file.length);
+        if (i == 0)
+            ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
+        ck_assert_int_eq(capture_next(capture, &packet, NULL), 1);
+        ck_assert_uint_eq(packet.captured, 60 + i);
+    }
+    close(ends[1]);
+    ck_assert_int_eq(capture_next(capture, &packet, NULL), 0);
+    alarm(0);
+    capture_close(capture);
+    close(ends[0]);
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("capture_stream", damaged_interface_options_do_no_harm, long_files,
-                    damaged_options_of_the_first_interface_refuse_the_file);
+                    a_pipe_is_not_waited_for, damaged_options_of_the_first_interface_refuse_the_file);
 }

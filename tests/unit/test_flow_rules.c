@@ -306,6 +306,24 @@ START_TEST(gaps_below_zero)
 }
 END_TEST
 
+/* Months between two entries: what keeps the flow open in the meantime has no payload. */
+START_TEST(gaps_beyond_32_bits)
+{
+    struct tracker_config config = fixture_config(&rules_flowclassd);
+
+    config.active_timeout = INT64_C(86400) * 365 * SECOND;
+    config.idle_timeout = INT64_C(86400) * 60 * SECOND;
+    (void)fixture_init(&ours, &config);
+    ck_assert(fixture_add(&ours, make_udp(at_ms(0), 1, 2, 1)));
+    ck_assert(fixture_add(&ours, make_udp(at_ms(INT64_C(86400) * 30 * 1000), 1, 2, 0)));
+    ck_assert(fixture_add(&ours, make_udp(at_ms(INT64_C(86400) * 60 * 1000), 1, 2, 1)));
+    flow_table_finish(&ours.table);
+    fixture_deinit(&ours);
+    ck_assert_uint_eq(ours.n, 1);
+    ck_assert_uint_eq(ours.records[0].packets[1].ipt_ms, UINT32_MAX);
+}
+END_TEST
+
 START_TEST(gaps_are_rounded_down)
 {
     RUN_BOTH(make_udp(at_ms(0) + 999, 1, 2, 1), make_udp(at_ms(0), 1, 2, 2), make_udp(at_ms(2) - 1, 1, 2, 3));
@@ -368,6 +386,6 @@ int main(void)
         fin_of_one_side_does_not, reset_ends_a_flow_and_a_syn_begins_another, a_packet_after_the_idle_time,
         a_packet_at_the_idle_time_still_belongs, age_counts_from_the_first_start,
         the_joy_walk_wants_both_halves_old, the_joy_walk_asks_for_age_first_and_strictly, gaps_below_zero,
-        gaps_are_rounded_down, end_of_the_second_half, one_way, expire_type_at_the_end_of_the_capture,
-        expire_type_when_the_second_half_is_out, every_set_has_a_name);
+        gaps_beyond_32_bits, gaps_are_rounded_down, end_of_the_second_half, one_way,
+        expire_type_at_the_end_of_the_capture, expire_type_when_the_second_half_is_out, every_set_has_a_name);
 }

@@ -227,6 +227,24 @@ START_TEST(the_flow_idle_longest_makes_room)
 }
 END_TEST
 
+/* What is idle longest does not depend on how old flows may become. */
+START_TEST(the_flow_idle_longest_makes_room_under_a_long_active_timeout)
+{
+    struct tracker_config config = fixture_config(&rules_flowclassd);
+
+    config.max_flows = 2;
+    config.active_timeout = INT64_C(30 * 86400) * SECOND;
+    ck_assert_int_eq(fixture_init(&fixture, &config), 0);
+    ck_assert(fixture_add(&fixture, from_host(at_ms(0), 1)));
+    ck_assert(fixture_add(&fixture, from_host(at_ms(100), 2)));
+    ck_assert(fixture_add(&fixture, from_host(at_ms(5000), 1)));
+    ck_assert(fixture_add(&fixture, from_host(at_ms(6000), 3)));
+    ck_assert_uint_eq(fixture.n, 1);
+    ck_assert_uint_eq(host_of(&fixture.records[0]), 2);
+    fixture_deinit(&fixture);
+}
+END_TEST
+
 START_TEST(what_is_due_ends_as_such_before_others_make_room)
 {
     struct tracker_config config = fixture_config(&rules_flowclassd);
@@ -389,9 +407,10 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("flow_table", joy_agrees_with_the_model, flowclassd_agrees_with_the_model,
-                    the_flow_idle_longest_makes_room, what_is_due_ends_as_such_before_others_make_room,
-                    memory_is_bounded, limits_out_of_range_are_refused,
-                    ends_come_in_order_of_due_times_or_of_creation, a_clock_set_back_ends_what_is_open,
-                    extreme_times_are_harmless, a_finished_table_starts_anew);
+    return UNIT_RUN(
+        "flow_table", joy_agrees_with_the_model, flowclassd_agrees_with_the_model,
+        the_flow_idle_longest_makes_room, the_flow_idle_longest_makes_room_under_a_long_active_timeout,
+        what_is_due_ends_as_such_before_others_make_room, memory_is_bounded, limits_out_of_range_are_refused,
+        ends_come_in_order_of_due_times_or_of_creation, a_clock_set_back_ends_what_is_open,
+        extreme_times_are_harmless, a_finished_table_starts_anew);
 }

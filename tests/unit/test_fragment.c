@@ -315,6 +315,33 @@ START_TEST(tcp_sequence_goes_on)
 }
 END_TEST
 
+/* A first fragment too small for its TCP header has no ports and no sequence number: nor have the others,
+ * else those of several packets would stand in one sequence space and look like retransmissions of each
+ * other. */
+START_TEST(a_first_one_without_header)
+{
+    struct fixture *fixture = setup();
+    struct octets *frame = &fixture->frame;
+
+    for (uint16_t part = 0; part < 3; part++) {
+        static const uint16_t parts[] = {2, 0 | 0x2000, 1 | 0x2000}; /* in units of 8 */
+        size_t at;
+
+        frame->length = 0;
+        frame_ethernet(frame, 0x0800);
+        at = frame_ip4_part(frame, IPPROTO_TCP, 1, parts[part]);
+        octets_fill(frame, 7, 8);
+        frame_ip4_end(frame, at);
+        ck_assert_int_eq(decode(fixture, 0), part == 0 ? PACKET_HELD : PACKET_DECODED);
+        if (part > 0)
+            expect_view(fixture, "10.0.0.1:0>10.0.0.2:0 6 8 malformed");
+        if (part == 1)
+            expect_held(fixture, "10.0.0.1:0>10.0.0.2:0 6 8 malformed");
+    }
+    decoder_free(fixture->decoder);
+}
+END_TEST
+
 /* part: offset in octets, and 1 if more follow. The first has a further extension header behind the fragment
  * header. */
 static enum packet_result part6(struct fixture *fixture, uint16_t part)
@@ -356,5 +383,5 @@ int main(void)
     return UNIT_RUN("fragment", in_order, last_one_first, packets_do_not_mix, first_one_never_comes,
                     overlaps_are_refused, a_last_one_before_others_is_refused, many_holes, any_order,
                     a_full_table_gives_up_the_oldest, without_room_to_wait_a_fragment_goes_without_ports,
-                    tcp_sequence_goes_on, ipv6);
+                    tcp_sequence_goes_on, a_first_one_without_header, ipv6);
 }

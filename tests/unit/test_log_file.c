@@ -16,16 +16,15 @@ static struct log_file_options options(void)
     return (struct log_file_options){.path = path, .endless = true};
 }
 
-static int line_write(struct log_file *file, const char *line, int64_t when)
+static int line_write(struct log_sink *file, const char *line, int64_t when)
 {
-    uint64_t written, lost;
+    struct stats_output counts = {0};
     struct error err;
 
-    memcpy(log_file_room(file, strlen(line)), line, strlen(line));
-    log_file_added(file, strlen(line));
-    ck_assert_int_eq(log_file_flush(file, when, &written, &lost, &err), 0);
-    ck_assert_uint_eq(lost, 0);
-    return (int)written;
+    log_sink_put(file, line, strlen(line), when);
+    ck_assert_int_eq(log_sink_flush(file, when, &counts, &err), 0);
+    ck_assert_uint_eq(stats_lost(&counts), 0);
+    return (int)counts.written;
 }
 
 /* Files in the folder; text: all of them joined in order of name. */
@@ -68,7 +67,7 @@ static int empty(void)
 START_TEST(goes_on_where_it_stopped)
 {
     struct log_file_options how = options();
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
     char text[4097];
 
@@ -76,7 +75,7 @@ START_TEST(goes_on_where_it_stopped)
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
         ck_assert_int_eq(line_write(file, i == 0 ? "one\n" : "two\n", now), 1);
-        ck_assert_int_eq(log_file_close(file, &err), 0);
+        ck_assert_int_eq(log_sink_close(file, &err), 0);
     }
     ck_assert_int_eq(content(text), 1);
     ck_assert_str_eq(text, "one\ntwo\n");
@@ -86,7 +85,7 @@ END_TEST
 START_TEST(rotates_by_size_time_and_on_request)
 {
     struct log_file_options how = options();
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
     char text[4097];
 
@@ -101,17 +100,17 @@ START_TEST(rotates_by_size_time_and_on_request)
     (void)line_write(file, "y\n", now + 61000000); /* old */
     ck_assert_int_eq(content(text), 3);
     (void)line_write(file, "z\n", now + 62000000);
-    ck_assert_int_eq(log_file_rotate(file, now + 62000000, &err), 0);
+    ck_assert_int_eq(log_sink_rotate(file, now + 62000000, &err), 0);
     ck_assert_int_eq(content(text), 4);
     ck_assert_str_eq(text, "abcdefgh\nx\ny\nz\n");
-    ck_assert_int_eq(log_file_close(file, &err), 0);
+    ck_assert_int_eq(log_sink_close(file, &err), 0);
 }
 END_TEST
 
 START_TEST(keeps_within_the_quota)
 {
     struct log_file_options how = options();
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
     char text[4097];
 
@@ -123,14 +122,15 @@ START_TEST(keeps_within_the_quota)
     (void)content(text);
     ck_assert_uint_le(strlen(text), 64);
     ck_assert_uint_ge(strlen(text), 40);
-    ck_assert_int_eq(log_file_close(file, &err), 0);
+    ck_assert_int_eq(log_sink_close(file, &err), 0);
 }
 END_TEST
 
-START_TEST(is_full_with_what_was_gathered)
+START_TEST(is_finished_with_what_was_gathered)
 {
     struct log_file_options how = options();
-    struct log_file *file;
+    struct stats_output counts = {0};
+    struct log_sink *file;
     struct error err;
     char text[4097];
 
@@ -138,21 +138,46 @@ START_TEST(is_full_with_what_was_gathered)
     how.size = 8;
     ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
     (void)line_write(file, "abc\n", now);
-    ck_assert(!log_file_is_full(file, now));
-    memcpy(log_file_room(file, 4), "def\n", 4);
-    log_file_added(file, 4);
-    ck_assert(log_file_is_full(file, now));
-    ck_assert_int_eq(line_write(file, "ghi\n", now), 2);
+    ck_assert_int_eq(content(text), 1);
+    log_sink_put(file, "def\n", 4, now); /* full, though nothing was flushed */
     ck_assert_int_eq(content(text), 2);
-    ck_assert(!log_file_is_full(file, now));
-    ck_assert_int_eq(log_file_close(file, &err), 0);
+    log_sink_put(file, "ghi\n", 4, now);
+    ck_assert_int_eq(log_sink_flush(file, now, &counts, &err), 0);
+    ck_assert_uint_eq(counts.written, 2);
+    ck_assert_int_eq(content(text), 2);
+    ck_assert_str_eq(text, "abc\ndef\nghi\n");
+    ck_assert_int_eq(log_sink_close(file, &err), 0);
+}
+END_TEST
+
+/* What went wrong while lines were taken is said at the next flush, once. */
+START_TEST(says_at_the_flush_what_went_wrong_before)
+{
+    struct log_file_options how = {.path = "/dev/full"};
+    static char line[100000];
+    struct stats_output counts = {0};
+    struct log_sink *file;
+    struct error err;
+
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\n';
+    ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
+    for (int i = 0; i < 10; i++)
+        log_sink_put(file, line, sizeof line, now);
+    ck_assert_int_eq(log_sink_flush(file, now, &counts, &err), -ENOSPC);
+    ck_assert_str_eq(err.text, "/dev/full: No space left on device");
+    ck_assert_uint_eq(counts.written, 0);
+    ck_assert_uint_eq(counts.lost[STATS_LOSS_file], 10);
+    ck_assert_int_eq(log_sink_flush(file, now, &counts, &err), 0);
+    ck_assert_uint_eq(counts.lost[STATS_LOSS_file], 10);
+    ck_assert_int_eq(log_sink_close(file, &err), 0);
 }
 END_TEST
 
 START_TEST(is_reopened_after_it_was_moved)
 {
     struct log_file_options how = options();
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
     char text[4097], moved[80];
 
@@ -160,22 +185,22 @@ START_TEST(is_reopened_after_it_was_moved)
     (void)snprintf(moved, sizeof moved, "%s.1", path);
     ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
     (void)line_write(file, "one\n", now);
-    ck_assert_int_eq(log_file_reopen(file, now, &err), 0); /* nothing to do */
+    ck_assert_int_eq(log_sink_reopen(file, now, &err), 0); /* nothing to do */
     ck_assert_int_eq(rename(path, moved), 0);
     (void)line_write(file, "two\n", now);
     ck_assert_int_eq(content(text), 1);
-    ck_assert_int_eq(log_file_reopen(file, now, &err), 0);
+    ck_assert_int_eq(log_sink_reopen(file, now, &err), 0);
     (void)line_write(file, "three\n", now);
     ck_assert_int_eq(content(text), 2);
     ck_assert_str_eq(text, "three\none\ntwo\n");
-    ck_assert_int_eq(log_file_close(file, &err), 0);
+    ck_assert_int_eq(log_sink_close(file, &err), 0);
 }
 END_TEST
 
 START_TEST(one_file_starts_empty_and_is_not_rotated)
 {
     struct log_file_options how = {.path = path, .size = 1};
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
     char text[4097];
 
@@ -183,8 +208,8 @@ START_TEST(one_file_starts_empty_and_is_not_rotated)
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(log_file_open(&file, &how, now, &err), 0);
         (void)line_write(file, "once\n", now);
-        ck_assert_int_eq(log_file_rotate(file, now, &err), 0);
-        ck_assert_int_eq(log_file_close(file, &err), 0);
+        ck_assert_int_eq(log_sink_rotate(file, now, &err), 0);
+        ck_assert_int_eq(log_sink_close(file, &err), 0);
     }
     ck_assert_int_eq(content(text), 1);
     ck_assert_str_eq(text, "once\n");
@@ -194,7 +219,7 @@ END_TEST
 START_TEST(needs_a_folder_to_rotate_in)
 {
     struct log_file_options how = {.path = "verdicts.json", .endless = true};
-    struct log_file *file;
+    struct log_sink *file;
     struct error err;
 
     ck_assert_int_eq(log_file_open(&file, &how, now, &err), -EINVAL);
@@ -210,7 +235,8 @@ int main(void)
         return EXIT_FAILURE;
     (void)snprintf(path, sizeof path, "%s/verdicts.json", folder);
     status = UNIT_RUN("log_file", goes_on_where_it_stopped, rotates_by_size_time_and_on_request,
-                      keeps_within_the_quota, is_full_with_what_was_gathered, is_reopened_after_it_was_moved,
+                      keeps_within_the_quota, is_finished_with_what_was_gathered,
+                      says_at_the_flush_what_went_wrong_before, is_reopened_after_it_was_moved,
                       one_file_starts_empty_and_is_not_rotated, needs_a_folder_to_rotate_in);
     return empty() == 0 && rmdir(folder) == 0 ? status : EXIT_FAILURE;
 }

@@ -149,6 +149,8 @@ START_TEST(size_and_time_make_a_file_due)
     ck_assert(!rotation_is_due(rotation, BEGUN + 60 * SECOND - 1, 99));
     ck_assert(rotation_is_due(rotation, BEGUN + 60 * SECOND, 0));
     ck_assert(rotation_is_due(rotation, BEGUN, 100));
+    ck_assert(!rotation_is_due(rotation, BEGUN - SECOND, 0));
+    ck_assert(rotation_is_due(rotation, BEGUN - 3600 * SECOND, 0)); /* the clock was set back */
     rotation_close(rotation);
     rotation = open_rotation(options_of(0, 0, 0));
     ck_assert(!rotation_is_due(rotation, INT64_MAX, UINT64_MAX));

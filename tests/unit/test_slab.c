@@ -125,7 +125,10 @@ START_TEST(sizes_beyond_the_classes_are_refused)
     ck_assert_uint_eq(slab_class_for(33), 1);
     ck_assert_uint_eq(slab_class_for(1 << 20), SLAB_CLASSES);
     ck_assert_int_lt(slab_init(&slab, 0), 0);
-    ck_assert_int_lt(slab_init(&slab, UINT64_C(1) << 40), 0);
+    ck_assert_int_eq(slab_init(&slab, UINT64_C(1) << 40), 0); /* as much as handles can name */
+    ck_assert_uint_lt((uint64_t)slab.n_pages * (SLAB_PAGE / SLAB_UNIT), UINT32_MAX);
+    ck_assert_uint_gt((uint64_t)slab.n_pages * SLAB_PAGE, UINT64_C(127) << 30);
+    slab_deinit(&slab);
 }
 END_TEST
 

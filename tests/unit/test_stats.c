@@ -195,13 +195,14 @@ START_TEST(written_lines_add_up)
 
     ck_assert_int_eq(stats_new(&stats, 1), 0);
     for (int i = 0; i < 2; i++)
-        stats_written(stats, &(struct stats_output){.written = 3, .lost = 1},
-                      &(struct stats_output){.lost = 5});
+        stats_written(stats, &(struct stats_output){.written = 3, .lost = {[STATS_LOSS_queue] = 1}},
+                      &(struct stats_output){.lost = {[STATS_LOSS_file] = 4, [STATS_LOSS_queue] = 1}});
     stats_read(stats, &counts);
     ck_assert_uint_eq(counts.verdicts.written, 6);
-    ck_assert_uint_eq(counts.verdicts.lost, 2);
+    ck_assert_uint_eq(stats_lost(&counts.verdicts), 2);
     ck_assert_uint_eq(counts.records.written, 0);
-    ck_assert_uint_eq(counts.records.lost, 10);
+    ck_assert_uint_eq(stats_lost(&counts.records), 10);
+    ck_assert_uint_eq(counts.records.lost[STATS_LOSS_file], 8);
     stats_free(stats);
 }
 END_TEST

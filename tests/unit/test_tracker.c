@@ -260,6 +260,36 @@ START_TEST(fragments_wait_for_their_ports)
 }
 END_TEST
 
+/* What waits for its first fragment belongs to the time before the step: it must neither wait until that time
+ * comes again, nor be taken for a flow of then. */
+START_TEST(fragments_do_not_wait_beyond_a_clock_set_back)
+{
+    struct run *run = &runs[0];
+    const struct tracker_stats *stats;
+    uint8_t frame[FRAME];
+
+    for (int live = 0; live < 2; live++) {
+        run_begin(run, &rules_flowclassd);
+        stats = tracker_stats(run->tracker);
+        put(run, origin + 3600 * INT64_C(1000000) - 1000, 1);
+        make_frame(frame, 2, 48 / 8);
+        tracker_packet(run->tracker, origin + 3600 * INT64_C(1000000), FRAME, FRAME, frame);
+        if (live)
+            tracker_tick(run->tracker, origin);
+        put(run, origin, 1);
+        tracker_flush(run->tracker);
+        ck_assert_uint_eq(stats->trimmed.fragment_orphan, 1);
+        ck_assert_uint_eq(run->n, 2);
+        put(run, origin + 11 * SECOND, 1);
+        tracker_flush(run->tracker);
+        ck_assert_uint_eq(run->n, 3);
+        ck_assert_uint_eq(stats->flows_active, 1);
+        check_sums(run);
+        tracker_free(run->tracker);
+    }
+}
+END_TEST
+
 START_TEST(byte_distribution_covers_both_sides)
 {
     struct run *run = &runs[0];
@@ -315,6 +345,6 @@ int main(void)
     return UNIT_RUN("tracker", sums_balance_at_any_moment, joy_batches_are_of_ten,
                     a_read_error_ends_a_joy_batch, frames_that_the_filter_stops_are_in_no_batch,
                     live_and_file_give_the_same_records, a_tick_ends_flows_though_no_packet_comes,
-                    fragments_wait_for_their_ports, byte_distribution_covers_both_sides,
-                    an_unknown_link_type_is_counted);
+                    fragments_wait_for_their_ports, fragments_do_not_wait_beyond_a_clock_set_back,
+                    byte_distribution_covers_both_sides, an_unknown_link_type_is_counted);
 }
