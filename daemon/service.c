@@ -105,8 +105,7 @@ static int interfaces_open(struct service *service, struct error *err)
                         .filter = config->filter[0] != '\0' ? config->filter : NULL,
                         .snap_length = config->snaplen,
                         .buffer_octets = (uint32_t)config->buffer,
-                        .promiscuous = config->promiscuous,
-                        .fanout_group = -1},
+                        .promiscuous = config->promiscuous},
         };
 
         r = live_open(&service->live[i], &live, err);

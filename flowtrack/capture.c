@@ -65,7 +65,7 @@ int capture_open_file(struct capture **capturep, const char *path, struct error 
     capture = calloc(1, sizeof *capture);
     if (capture) {
         capture->name = strdup(path);
-        capture->joined = INT64_MIN;
+        capture->shared = INT64_MIN;
         capture->loss_files[0] = capture->loss_files[1] = -1;
     }
     if (!capture || !capture->name) {
@@ -151,7 +151,7 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
                    : result == 0   ? 0
                                    : capture_live_failed(capture, err);
         next.time = capture_time_of(&header->ts);
-    } while (next.time < capture->joined);
+    } while (next.time < capture->shared);
     next.captured = header->caplen;
     next.wire = header->len;
     if (capture->stream && (damage = capture_stream_damage(capture->stream)) != NULL)

@@ -11,6 +11,7 @@
 #define FLOWTRACK_CAPTURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "flowtrack/error.h"
@@ -42,20 +43,27 @@ struct capture_live_options {
     uint32_t snap_length;   /* octets */
     uint32_t buffer_octets; /* kernel ring */
     bool promiscuous;
-    int fanout_group; /* 0..65535: captures of this group share the packets, both directions of a flow in the
-                         same one (PACKET_FANOUT); -1: none */
+    bool look_through; /* shared captures: tunnels count as what is in them, as rules.look_through says */
 };
 
 /* Open an interface, non-blocking.
  *
- * With a fanout group IPv4 fragments are put together by the kernel before packets are dealt out, since only
- * whole packets have ports to deal them by; each then counts as one packet.
- *
- * Return: 0; -EACCES; -ENODEV (no such interface); -ENETDOWN (it is down); -EINVAL (filter, fanout group);
- * -EIO. err says which.
+ * Return: 0; -EACCES; -ENODEV (no such interface); -ENETDOWN (it is down); -EINVAL (filter); -EIO. err says
+ * which.
  */
 int capture_open_live(struct capture **capturep, const struct capture_live_options *options,
                       struct error *err);
+
+/* Open an interface several times, so that as many threads can read from it: each packet comes to one of the
+ * captures, all packets of a flow to the same (fanout.h). Each has a ring of its own; the interface's drops
+ * are counted by the first alone.
+ *
+ * captures: (n)
+ *
+ * Return: as capture_open_live(); -ENOPROTOOPT and others: this kernel cannot share packets so.
+ */
+int capture_open_shared(struct capture **captures, size_t n, const struct capture_live_options *options,
+                        struct error *err);
 
 void capture_close(struct capture *capture);
 
@@ -108,7 +116,8 @@ int capture_interface_state(const struct capture *capture);
 
 struct capture_drops {
     uint64_t kernel;    /* ring full */
-    uint64_t interface; /* as the driver says, for the whole interface: missed and FIFO errors */
+    uint64_t interface; /* as the driver says, for the whole interface: missed and FIFO errors; of shared
+                           captures the first one says it */
 };
 
 /* Live: losses since the start, counting up. Return: 0, -ENOTSUP for files, -EIO. */

@@ -24,8 +24,9 @@ struct capture {
     struct capture_packet waiting;
 
     /* Interfaces. */
-    int index;          /* of the interface when it was opened; 0: "any" and other devices without one */
-    int64_t joined;     /* packets before this time went to the fanout group without us; microseconds */
+    int index;      /* of the interface when it was opened; 0: "any" and other devices without one */
+    int64_t shared; /* from this time on packets are dealt out; those before came to everyone; microseconds
+                     */
     uint32_t last_drop; /* libpcap's counter, which wraps */
     uint64_t dropped;
     int loss_files[CAPTURE_LOSS_FILES]; /* the interface's counters, open since the start; -1: none */

@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "flowtrack/capture.h"
 #include "flowtrack/capture_internal.h"
+#include "flowtrack/fanout.h"
 
 enum { BLOCK_TIMEOUT_MS = 10 }; /* how long a packet may lie in a block that does not fill */
 
@@ -54,9 +56,11 @@ static uint64_t losses(const struct capture *capture)
 
 void capture_live_close(struct capture *capture)
 {
-    for (size_t i = 0; i < CAPTURE_LOSS_FILES; i++)
+    for (size_t i = 0; i < CAPTURE_LOSS_FILES; i++) {
         if (capture->loss_files[i] >= 0)
             (void)close(capture->loss_files[i]);
+        capture->loss_files[i] = -1;
+    }
 }
 
 int capture_drops(struct capture *capture, struct capture_drops *drops)
@@ -126,22 +130,6 @@ static int interface_index(const struct capture *capture)
     return ioctl(pcap_fileno(capture->pcap), SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
 }
 
-/* From this moment on the kernel deals packets out; before it we got all of them, which others in the group
- * had too. */
-static int join_fanout(struct capture *capture, int group, struct error *err)
-{
-    uint32_t argument = (uint32_t)group | (uint32_t)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
-    struct timespec now;
-
-    if (group > UINT16_MAX)
-        return error_set(err, -EINVAL, "%s: fanout group %d is above 65535", capture->name, group);
-    if (setsockopt(pcap_fileno(capture->pcap), SOL_PACKET, PACKET_FANOUT, &argument, sizeof argument) < 0)
-        return error_set(err, -errno, "%s: fanout group %d: %s", capture->name, group, strerror(errno));
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    capture->joined = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    return 0;
-}
-
 static int start(struct capture *capture, const struct capture_live_options *options, struct error *err)
 {
     char reason[PCAP_ERRBUF_SIZE] = "";
@@ -165,7 +153,7 @@ static int start(struct capture *capture, const struct capture_live_options *opt
     capture->index = interface_index(capture);
     open_loss_files(capture);
     capture->losses_at_start = losses(capture);
-    return options->fanout_group >= 0 ? join_fanout(capture, options->fanout_group, err) : 0;
+    return 0;
 }
 
 int capture_open_live(struct capture **capturep, const struct capture_live_options *options,
@@ -180,7 +168,7 @@ int capture_open_live(struct capture **capturep, const struct capture_live_optio
         free(capture);
         return error_set(err, -ENOMEM, "%s: no memory", options->interface);
     }
-    capture->joined = INT64_MIN;
+    capture->shared = INT64_MIN;
     capture->loss_files[0] = capture->loss_files[1] = -1;
     result = start(capture, options, err);
     if (result < 0) {
@@ -189,6 +177,83 @@ int capture_open_live(struct capture **capturep, const struct capture_live_optio
     }
     *capturep = capture;
     return 0;
+}
+
+/* ---- sharing ---- */
+
+static int option_set(const struct capture *capture, int option, const void *value, socklen_t size,
+                      struct error *err)
+{
+    if (setsockopt(pcap_fileno(capture->pcap), SOL_PACKET, option, value, size) == 0)
+        return 0;
+    return error_set(err, -errno, "%s: packets cannot be shared out (PACKET_FANOUT): %s", capture->name,
+                     strerror(errno));
+}
+
+/* Make a group with a number that nobody has, and tell the kernel how its packets are dealt out.
+ *
+ * argument: for those who join.
+ */
+static int group_make(const struct capture *capture, const struct capture_live_options *options,
+                      uint32_t *argument, struct error *err)
+{
+    static const uint32_t new_group = (uint32_t)(PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+    struct fanout_options fanout = {
+        .ethernet = capture_link_type(capture) == DLT_EN10MB,
+        .look_through = options->look_through,
+    };
+    struct sock_filter instructions[BPF_MAXINSNS];
+    struct sock_fprog program = {.filter = instructions};
+    socklen_t size = sizeof *argument;
+    int n;
+
+    if (getrandom(fanout.secret, sizeof fanout.secret, GRND_NONBLOCK) != (ssize_t)sizeof fanout.secret)
+        memset(fanout.secret, 0, sizeof fanout.secret);
+    n = fanout_program(instructions, &fanout);
+    if (n < 0)
+        return error_set(err, n, "%s: out of memory", capture->name);
+    program.len = (unsigned short)n;
+    n = option_set(capture, PACKET_FANOUT, &new_group, sizeof new_group, err);
+    if (n == 0)
+        n = option_set(capture, PACKET_FANOUT_DATA, &program, sizeof program, err);
+    if (n == 0 && getsockopt(pcap_fileno(capture->pcap), SOL_PACKET, PACKET_FANOUT, argument, &size) < 0)
+        n = error_set(err, -errno, "%s: PACKET_FANOUT: %s", capture->name, strerror(errno));
+    return n;
+}
+
+/* Until the last one has joined, packets come to several captures: they are passed over. */
+static int share(struct capture **captures, size_t n, const struct capture_live_options *options,
+                 struct error *err)
+{
+    struct timespec now;
+    uint32_t argument;
+    int r = group_make(captures[0], options, &argument, err);
+
+    for (size_t i = 1; r == 0 && i < n; i++) {
+        capture_live_close(captures[i]); /* the first one counts what the interface loses */
+        r = option_set(captures[i], PACKET_FANOUT, &argument, sizeof argument, err);
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    for (size_t i = 0; i < n; i++)
+        captures[i]->shared = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return r;
+}
+
+int capture_open_shared(struct capture **captures, size_t n, const struct capture_live_options *options,
+                        struct error *err)
+{
+    size_t opened = 0;
+    int r = 0;
+
+    while (r == 0 && opened < n) {
+        r = capture_open_live(&captures[opened], options, err);
+        opened += r == 0;
+    }
+    if (r == 0 && n > 1)
+        r = share(captures, n, options, err);
+    for (size_t i = 0; r < 0 && i < opened; i++)
+        capture_close(captures[i]);
+    return r;
 }
 
 /* ---- waiting and failing ---- */
@@ -234,7 +299,7 @@ static void on_frame(u_char *context, const struct pcap_pkthdr *header, const u_
         .bytes = bytes,
     };
 
-    if (packet.time >= dispatch->capture->joined)
+    if (packet.time >= dispatch->capture->shared)
         dispatch->on_packet(dispatch->context, &packet);
 }
 

@@ -418,8 +418,7 @@ END_TEST
 
 START_TEST(interfaces_that_cannot_be_opened_say_why)
 {
-    struct capture_live_options options = {
-        .interface = "nonexistent0", .snap_length = 256, .fanout_group = -1};
+    struct capture_live_options options = {.interface = "nonexistent0", .snap_length = 256};
     struct capture *capture = NULL;
     struct error err = {0};
     int result = capture_open_live(&capture, &options, &err);

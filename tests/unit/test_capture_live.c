@@ -2,6 +2,7 @@
  * Needs root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "flowtrack/capture.h"
@@ -90,10 +92,21 @@ static struct capture *open_live(struct capture_live_options options)
     return capture;
 }
 
-/* Wait for what capture_next() gives, as an event loop does, at most one second for nothing. */
+static int64_t now(void)
+{
+    struct timespec time;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Wait for what capture_next() gives, as an event loop does, one second for nothing. The descriptor may be
+ * readable though no block is closed yet. */
 static int next(struct capture *capture, struct capture_packet *packet)
 {
-    for (unsigned i = 0; i < 10; i++) {
+    int64_t end = now() + 1000;
+
+    do {
         struct pollfd wait = {.fd = capture_descriptor(capture), .events = POLLIN};
         int64_t required = capture_required_timeout(capture) / 1000;
         int result = capture_next(capture, packet, NULL);
@@ -101,13 +114,13 @@ static int next(struct capture *capture, struct capture_packet *packet)
         if (result != 0)
             return result;
         (void)poll(&wait, 1, required > 0 && required < 100 ? (int)required : 100);
-    }
+    } while (now() < end);
     return 0;
 }
 
 START_TEST(packets_arrive)
 {
-    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1, .snap_length = 60});
+    struct capture *capture = open_live((struct capture_live_options){.snap_length = 60});
     struct capture_packet packet;
 
     ck_assert_int_eq(capture_link_type(capture), 1);
@@ -127,7 +140,7 @@ END_TEST
 
 START_TEST(an_interface_that_goes_down_comes_back)
 {
-    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    struct capture *capture = open_live((struct capture_live_options){0});
     struct capture_packet packet;
 
     set_up(false);
@@ -145,7 +158,7 @@ END_TEST
 
 START_TEST(an_interface_that_is_gone_is_said)
 {
-    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    struct capture *capture = open_live((struct capture_live_options){0});
     struct capture_packet packet;
 
     close(tap);
@@ -158,7 +171,7 @@ END_TEST
 
 START_TEST(an_interface_that_is_down_is_said)
 {
-    struct capture_live_options options = {.interface = INTERFACE, .snap_length = 100, .fanout_group = -1};
+    struct capture_live_options options = {.interface = INTERFACE, .snap_length = 100};
     struct capture *capture = NULL;
     struct error err = {0};
 
@@ -172,7 +185,7 @@ END_TEST
 START_TEST(all_interfaces_at_once)
 {
     struct capture_live_options options = {
-        .interface = "any", .filter = "udp and net 10.0.0.0/8", .snap_length = 100, .fanout_group = -1};
+        .interface = "any", .filter = "udp and net 10.0.0.0/8", .snap_length = 100};
     struct capture_drops drops;
     struct capture_packet packet;
     struct capture *capture = NULL;
@@ -190,17 +203,12 @@ END_TEST
 
 START_TEST(wrong_options_are_said)
 {
-    struct capture_live_options options = {
-        .interface = INTERFACE, .filter = "tcp and", .snap_length = 100, .fanout_group = -1};
+    struct capture_live_options options = {.interface = INTERFACE, .filter = "tcp and", .snap_length = 100};
     struct capture *capture = NULL;
     struct error err = {0};
 
     ck_assert_int_eq(capture_open_live(&capture, &options, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "tcp and"));
-    options.filter = NULL;
-    options.fanout_group = 65536;
-    ck_assert_int_eq(capture_open_live(&capture, &options, &err), -EINVAL);
-    ck_assert_ptr_nonnull(strstr(err.text, "65536"));
     ck_assert_ptr_null(capture);
 }
 END_TEST
@@ -216,7 +224,7 @@ static void count(void *context, const struct capture_packet *packet)
 
 START_TEST(packets_are_handed_out_up_to_a_limit)
 {
-    struct capture *capture = open_live((struct capture_live_options){.fanout_group = -1});
+    struct capture *capture = open_live((struct capture_live_options){0});
     unsigned n = 0;
 
     for (size_t i = 0; i < 100; i++)
@@ -238,8 +246,7 @@ END_TEST
 START_TEST(what_the_kernel_drops_is_counted)
 {
     enum { SENT = 20000 };
-    struct capture *capture =
-        open_live((struct capture_live_options){.fanout_group = -1, .buffer_octets = 1024 * 1024});
+    struct capture *capture = open_live((struct capture_live_options){.buffer_octets = 1024 * 1024});
     struct capture_drops drops;
     struct capture_packet packet;
     unsigned received = 0;
@@ -257,34 +264,111 @@ START_TEST(what_the_kernel_drops_is_counted)
 }
 END_TEST
 
-START_TEST(a_group_shares_the_flows)
+/* Packets of a flow that the interface receives and sends: one, and so many workers, for each. */
+struct shared_flow {
+    unsigned owner; /* capture and 1; 0: not seen */
+    unsigned packets;
+};
+
+static void share_take(struct shared_flow *flows, unsigned n_flows, struct capture **captures, unsigned n,
+                       unsigned *seen)
 {
-    enum { FLOWS = 200, WORKERS = 3 };
-    struct capture *captures[WORKERS];
-    unsigned owner[FLOWS] = {0};
-    unsigned seen[WORKERS] = {0};
     struct capture_packet packet;
 
-    for (unsigned i = 0; i < WORKERS; i++)
-        captures[i] = open_live((struct capture_live_options){.fanout_group = 42});
-    for (uint16_t i = 0; i < FLOWS; i++) {
-        send_udp((uint16_t)(10000 + i), 53, false, i);
-        send_udp((uint16_t)(10000 + i), 53, true, i);
-    }
-    for (unsigned i = 0; i < WORKERS; i++) {
+    for (unsigned i = 0; i < n; i++)
         while (next(captures[i], &packet) == 1) {
-            unsigned flow = packet.wire - 42;
+            unsigned flow = packet.bytes[packet.captured - 1];
 
-            ck_assert_uint_lt(flow, FLOWS);
-            ck_assert(owner[flow] == 0 || owner[flow] == i + 1); /* both directions meet */
-            owner[flow] = i + 1;
+            ck_assert_uint_lt(flow, n_flows);
+            ck_assert(flows[flow].owner == 0 || flows[flow].owner == i + 1); /* both directions meet */
+            flows[flow].owner = i + 1;
+            flows[flow].packets++;
             seen[i]++;
         }
-        ck_assert_uint_gt(seen[i], 0);
+}
+
+/* A fragment, or a datagram in VXLAN, between two hosts of the flow; its number is the last octet. */
+static void make_shared(struct octets *frame, unsigned flow, bool back, unsigned kind)
+{
+    enum { PLAIN, FIRST, LATER, VXLAN };
+    static const uint16_t parts[] = {[FIRST] = 0x2000, [LATER] = 3};
+    size_t outer = 0, at;
+
+    frame->length = 0;
+    frame_ethernet(frame, 0x0800);
+    if (kind == VXLAN) {
+        outer = frame_ip4(frame, IPPROTO_UDP);
+        frame_udp(frame, (uint16_t)(30000 + 2 * flow + back), 4789);
+        octets_u32(frame, 0x08000000);
+        octets_u32(frame, 0);
+        frame_ethernet(frame, 0x0800);
     }
-    ck_assert_uint_eq(seen[0] + seen[1] + seen[2], 2 * FLOWS);
-    for (unsigned i = 0; i < WORKERS; i++)
+    at = frame_ip4_part(frame, IPPROTO_UDP, (uint16_t)flow, kind == VXLAN ? 0 : parts[kind]);
+    octets_set(frame, at + (back ? 16 : 12), 0x0a010000 + flow * 3, 4);
+    octets_set(frame, at + (back ? 12 : 16), 0x0a020009, 4);
+    frame_udp(frame, back ? 53 : 1000, back ? 1000 : 53);
+    octets_fill(frame, 'x', 15);
+    octets_u8(frame, (uint8_t)flow);
+    frame_ip4_end(frame, at);
+    if (kind == VXLAN)
+        frame_ip4_end(frame, outer);
+}
+
+START_TEST(captures_share_the_flows)
+{
+    enum { FLOWS = 100, CAPTURES = 3, KINDS = 4 };
+    struct capture_live_options options = {.interface = INTERFACE,
+                                           .filter = "udp and net 10.0.0.0/8",
+                                           .snap_length = 2000,
+                                           .buffer_octets =
+                                               1 << 25, /* blocks close by time while nobody reads */
+                                           .look_through = true};
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(INTERFACE)};
+    struct shared_flow flows[FLOWS] = {0};
+    struct capture *captures[CAPTURES];
+    unsigned seen[CAPTURES] = {0};
+    static struct octets frame;
+    struct error err = {0};
+    int sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_ge(sender, 0);
+    ck_assert_msg(capture_open_shared(captures, CAPTURES, &options, &err) == 0, "%s", err.text);
+    for (unsigned i = 0; i < FLOWS * KINDS * 2; i++) {
+        make_shared(&frame, i / 2 % FLOWS, i % 2, i / 2 / FLOWS);
+        if (i % 2)
+            ck_assert_int_eq(
+                sendto(sender, frame.bytes, frame.length, 0, (struct sockaddr *)&address, sizeof address),
+                (ssize_t)frame.length);
+        else
+            ck_assert_int_eq(write(tap, frame.bytes, frame.length), (ssize_t)frame.length);
+    }
+    share_take(flows, FLOWS, captures, CAPTURES, seen);
+    for (unsigned i = 0; i < FLOWS; i++)
+        ck_assert_uint_eq(flows[i].packets, 2 * KINDS);
+    for (unsigned i = 0; i < CAPTURES; i++) {
+        ck_assert_uint_gt(seen[i], 0);
         capture_close(captures[i]);
+    }
+    close(sender);
+}
+END_TEST
+
+/* Each group has a number of its own: what one takes the other one still gets. */
+START_TEST(groups_do_not_mix)
+{
+    struct capture_live_options options = {.interface = INTERFACE, .filter = "udp", .snap_length = 2000};
+    struct capture *captures[2][2];
+    struct capture_packet packet;
+    struct error err = {0};
+
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_msg(capture_open_shared(captures[i], 2, &options, &err) == 0, "%s", err.text);
+    send_udp(1000, 2000, false, 7);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(next(captures[i][0], &packet) + next(captures[i][1], &packet), 1);
+        capture_close(captures[i][0]);
+        capture_close(captures[i][1]);
+    }
 }
 END_TEST
 
@@ -308,7 +392,8 @@ int main(void)
     tcase_add_test(tcase, all_interfaces_at_once);
     tcase_add_test(tcase, wrong_options_are_said);
     tcase_add_test(tcase, what_the_kernel_drops_is_counted);
-    tcase_add_test(tcase, a_group_shares_the_flows);
+    tcase_add_test(tcase, captures_share_the_flows);
+    tcase_add_test(tcase, groups_do_not_mix);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
