@@ -14,6 +14,9 @@
 
 #include "daemon/config_schema.h"
 
+/* Less of a ring than this for one worker has hardly a block. */
+enum { WORKER_BUFFER_MIN = 1 << 20 };
+
 struct source {
     struct config *config;
     const char *name;
@@ -290,6 +293,10 @@ int config_check(const struct config *config, struct error *err)
         return error_set(
             err, -EINVAL,
             "classify.model says which model is used, so retrain.directories can have no effect");
+    if (config->capture.buffer / config->capture.workers < WORKER_BUFFER_MIN)
+        return error_set(
+            err, -EINVAL,
+            "capture.buffer is shared out among capture.workers, and leaves less than 1M for each");
     return 0;
 }
 

@@ -21,8 +21,9 @@ struct config {
         char *interface;  /* names, separated by blanks */
         char *filter;     /* BPF expression; "": none */
         uint32_t snaplen; /* octets of a packet that are captured */
-        uint64_t buffer;  /* octets of the kernel's ring, for each interface */
+        uint64_t buffer;  /* octets of the kernel's rings, for each interface */
         bool promiscuous;
+        uint32_t workers; /* threads for each interface; 1: the main loop */
     } capture;
     struct config_flows {
         int rules;              /* index into config_rules_names */

@@ -1,6 +1,7 @@
 #include "daemon/config_schema.h"
 
 #include "daemon/config.h"
+#include "daemon/live.h"
 #include "daemon/paths.h"
 #include "flowtrack/record.h"
 
@@ -41,6 +42,8 @@ const struct config_key config_keys[] = {
         "ring of the kernel, for each interface"),
     KEY(capture, promiscuous, FLAG, "yes",
         "also packets that are not for this machine"),
+    KEY(capture, workers, COUNT(1, LIVE_WORKERS_MAX), "1",
+        "threads that read each interface; buffer, max_flows and memory are shared out among them"),
 
     KEY(flows, rules, CHOICE(config_rules_names), "flowclassd",
         "how packets become records: flowclassd, or joy (exactly Cisco Joy 4.5.0)"),

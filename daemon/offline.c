@@ -222,7 +222,8 @@ int offline_run(const struct options *options, const struct config *config, cons
         .verdicts = verdicts != NULL ? &log : NULL,
         .records = options->write_records,
         .pressure = INTAKE_WAITS,
-        .n_intakes = 1,
+        .n_interfaces = 1,
+        .n_workers = 1,
         .context = {.icmp_unknown = !packets},
     };
     struct offline run = {
@@ -239,7 +240,7 @@ int offline_run(const struct options *options, const struct config *config, cons
         log_error("%s", what.text);
         return what.code;
     }
-    run.intake = pipeline_intake(run.pipeline, 0);
+    run.intake = pipeline_intake(run.pipeline, 0, 0);
     run.tracker = intake_tracker(run.intake);
     run.total = packets ? octets_of(options) : 0;
     progress_init(&run.progress);

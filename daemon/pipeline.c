@@ -24,8 +24,9 @@ struct pipeline {
     struct writer *writer;
     struct served_model *model;
     struct classifier *classifier;
-    size_t n_intakes;
-    struct intake **intakes; /* (n_intakes) */
+    size_t n_workers;        /* of each interface */
+    size_t n_intakes;        /* of all interfaces */
+    struct intake **intakes; /* (n_intakes) those of the first interface first */
 };
 
 /* Open what is written at the end of the path. */
@@ -59,7 +60,7 @@ static int writer_make(struct pipeline *pipeline, const struct pipeline_options 
         .queue = options->config->classify.queue,
         .endless = options->pressure == INTAKE_SHEDS,
     };
-    size_t batches = 2 * (size_t)options->config->classify.queue + OTHER_THREADS + options->n_intakes;
+    size_t batches = 2 * (size_t)options->config->classify.queue + OTHER_THREADS + pipeline->n_intakes;
 
     if (flow_batch_pool_init(&pipeline->pool, batches, options->config->classify.batch) < 0)
         return error_set(err, -ENOMEM, "out of memory");
@@ -100,10 +101,10 @@ static int intake_make(struct pipeline *pipeline, const struct pipeline_options 
         .active_timeout = flows->active_timeout,
         .side_packets = flows->packets,
         .side_ids = flows->ids,
-        .max_flows = flows->max_flows / (uint32_t)options->n_intakes,
-        .max_memory = flows->memory / options->n_intakes,
+        .max_flows = flows->max_flows / (uint32_t)pipeline->n_intakes,
+        .max_memory = flows->memory / pipeline->n_intakes,
         .byte_dist = flows->byte_dist,
-        .interface = (uint16_t)i,
+        .interface = (uint16_t)(i / pipeline->n_workers),
     };
     struct intake_config config = {
         .tracker = &tracker,
@@ -123,26 +124,38 @@ static int intakes_make(struct pipeline *pipeline, const struct pipeline_options
 {
     int r = 0;
 
-    pipeline->intakes = calloc(options->n_intakes, sizeof pipeline->intakes[0]);
-    if (pipeline->intakes == NULL)
-        return error_set(err, -ENOMEM, "out of memory");
-    pipeline->n_intakes = options->n_intakes;
-    for (size_t i = 0; r == 0 && i < options->n_intakes; i++)
+    for (size_t i = 0; r == 0 && i < pipeline->n_intakes; i++)
         r = intake_make(pipeline, options, i, err);
     return r;
+}
+
+/* One that has its counters and no stage yet. */
+static struct pipeline *pipeline_empty(const struct pipeline_options *options)
+{
+    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+
+    if (pipeline == NULL)
+        return NULL;
+    pipeline->n_workers = options->n_workers;
+    pipeline->n_intakes = options->n_interfaces * options->n_workers;
+    pipeline->intakes = calloc(pipeline->n_intakes, sizeof(struct intake *));
+    if (pipeline->intakes == NULL || stats_new(&pipeline->stats, pipeline->n_intakes) < 0) {
+        free(pipeline->intakes);
+        free(pipeline);
+        return NULL;
+    }
+    return pipeline;
 }
 
 /* From the end of the path to its beginning: a stage is made when the one that it feeds is there. */
 int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *options, struct error *err)
 {
-    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+    struct pipeline *pipeline = pipeline_empty(options);
     bool wanted = options->classify || options->records != NULL || options->archives != NULL;
     int r = 0;
 
-    if (pipeline == NULL || stats_new(&pipeline->stats, options->n_intakes) < 0) {
-        free(pipeline);
+    if (pipeline == NULL)
         return error_set(err, -ENOMEM, "out of memory");
-    }
     if (wanted)
         r = outputs_open(pipeline, options, err);
     if (r == 0 && options->before_threads != NULL)
@@ -161,9 +174,9 @@ int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *opt
     return 0;
 }
 
-struct intake *pipeline_intake(struct pipeline *pipeline, size_t i)
+struct intake *pipeline_intake(struct pipeline *pipeline, size_t interface, size_t worker)
 {
-    return pipeline->intakes[i];
+    return pipeline->intakes[interface * pipeline->n_workers + worker];
 }
 
 struct stats *pipeline_stats(struct pipeline *pipeline)

@@ -25,7 +25,8 @@ struct pipeline_options {
     const char *records;                     /* file for an archive, "-": standard output; NULL: none */
     const struct archive_rotate_options *archives; /* archives without end; NULL: none */
     enum intake_pressure pressure;
-    size_t n_intakes; /* threads or interfaces that feed it */
+    size_t n_interfaces; /* that packets come from; 1 for files */
+    size_t n_workers;    /* threads that feed it for each of them */
     /* Called when the files are open and no thread runs yet: the moment to give up rights, which each thread
      * has for itself. NULL: nothing to do. Return: 0, or a code that pipeline_new() returns, with err. */
     int (*before_threads)(void *fence, struct error *err);
@@ -41,8 +42,9 @@ struct pipeline;
  */
 int pipeline_new(struct pipeline **pipelinep, const struct pipeline_options *options, struct error *err);
 
-/* Where the packets of a source go; intake i gives records with interface index i. */
-struct intake *pipeline_intake(struct pipeline *pipeline, size_t i);
+/* Where the packets of an interface go that one worker has read. What is allowed for flows (max_flows,
+ * memory) is shared out among the intakes. */
+struct intake *pipeline_intake(struct pipeline *pipeline, size_t interface, size_t worker);
 
 struct stats *pipeline_stats(struct pipeline *pipeline);
 

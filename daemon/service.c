@@ -1,6 +1,7 @@
 #include "daemon/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,10 @@ static int interfaces_name(struct service *service, struct error *err)
         return error_set(err, -EINVAL,
                          "nothing to do: -i IFACE or capture.interface says where packets come from; "
                          "see --help");
+    if (service->n_interfaces * service->config.capture.workers > STATS_SOURCES_MAX)
+        return error_set(err, -EINVAL,
+                         "capture.workers: %zu interfaces of %" PRIu32 " workers are more than %d threads",
+                         service->n_interfaces, service->config.capture.workers, STATS_SOURCES_MAX);
     return 0;
 }
 
@@ -74,7 +79,8 @@ static int path_open(struct service *service, struct error *err)
         .recent = service->recent,
         .records = options->write_records,
         .pressure = INTAKE_SHEDS,
-        .n_intakes = service->n_interfaces,
+        .n_interfaces = service->n_interfaces,
+        .n_workers = config->capture.workers,
         .before_threads = service_sandbox,
         .fence = service,
         .context = {.interfaces = service->interfaces, .n_interfaces = service->n_interfaces},
@@ -95,19 +101,23 @@ static int path_open(struct service *service, struct error *err)
 static int interfaces_open(struct service *service, struct error *err)
 {
     const struct config_capture *config = &service->config.capture;
+    const struct rules *rules = rules_find(config_rules_names[service->config.flows.rules]);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < service->n_interfaces; i++) {
         struct live_config live = {
             .base = service->base,
-            .intake = pipeline_intake(service->pipeline, i),
+            .n_workers = config->workers,
             .capture = {.interface = service->interfaces[i],
                         .filter = config->filter[0] != '\0' ? config->filter : NULL,
                         .snap_length = config->snaplen,
-                        .buffer_octets = (uint32_t)config->buffer,
-                        .promiscuous = config->promiscuous},
+                        .buffer_octets = (uint32_t)(config->buffer / config->workers),
+                        .promiscuous = config->promiscuous,
+                        .look_through = rules->look_through},
         };
 
+        for (size_t j = 0; j < live.n_workers; j++)
+            live.intakes[j] = pipeline_intake(service->pipeline, i, j);
         r = live_open(&service->live[i], &live, err);
     }
     return r;

@@ -116,17 +116,20 @@ static void on_status(evutil_socket_t number, short what, void *context)
     service->said = now;
 }
 
-/* Feed the service manager's watchdog. This timer runs on the loop of the captures, so it says that they get
- * their turn; the classifier must have done something since the last time, unless it had nothing to do. */
+/* Feed the service manager's watchdog: every capture loop has had its turn since the last time, and the
+ * classifier has done something, unless it had nothing to do. */
 static void on_watchdog(evutil_socket_t number, short what, void *context)
 {
     struct service *service = context;
     struct classifier *classifier = pipeline_classifier(service->pipeline);
     struct classifier_status status = {0};
+    bool captures = true;
 
+    for (size_t i = 0; i < service->n_interfaces; i++)
+        captures &= live_progressed(service->live[i]);
     if (classifier != NULL)
         classifier_status(classifier, &status);
-    if (status.waiting == 0 || status.batches != service->batches_seen)
+    if (captures && (status.waiting == 0 || status.batches != service->batches_seen))
         (void)sd_notify(0, "WATCHDOG=1");
     service->batches_seen = status.batches;
 }

@@ -59,4 +59,5 @@ def main():
                 packets += 1
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -103,15 +103,18 @@ static void *feed(void *context)
 
 START_TEST(nothing_is_lost_while_models_change)
 {
-    struct pipeline_options options = {
-        .classify = true, .records = archive_path, .pressure = INTAKE_WAITS, .n_intakes = FEEDERS};
+    struct pipeline_options options = {.classify = true,
+                                       .records = archive_path,
+                                       .pressure = INTAKE_WAITS,
+                                       .n_interfaces = 1,
+                                       .n_workers = FEEDERS};
     struct pipeline *pipeline = pipeline_make(options, log_path);
     struct feeder feeders[FEEDERS];
     struct stats_snapshot counts;
     struct error err;
 
     for (uint64_t i = 0; i < FEEDERS; i++) {
-        feeders[i] = (struct feeder){.intake = pipeline_intake(pipeline, i), .seed = i + 1};
+        feeders[i] = (struct feeder){.intake = pipeline_intake(pipeline, 0, i), .seed = i + 1};
         ck_assert_int_eq(pthread_create(&feeders[i].thread, NULL, feed, &feeders[i]), 0);
     }
     for (int i = 0; i < SWAPS; i++) {
@@ -158,7 +161,8 @@ static void *read_all(void *context)
  * must get through all the same. */
 START_TEST(what_is_shed_is_counted)
 {
-    struct pipeline_options options = {.classify = true, .pressure = INTAKE_SHEDS, .n_intakes = 1};
+    struct pipeline_options options = {
+        .classify = true, .pressure = INTAKE_SHEDS, .n_interfaces = 1, .n_workers = 1};
     struct pipeline *pipeline;
     struct stats_snapshot counts;
     struct feeder feeder = {.seed = 7};
@@ -171,7 +175,7 @@ START_TEST(what_is_shed_is_counted)
     held = open(log_path, O_RDONLY | O_NONBLOCK);
     ck_assert_int_ge(held, 0);
     pipeline = pipeline_make(options, log_path);
-    feeder.intake = pipeline_intake(pipeline, 0);
+    feeder.intake = pipeline_intake(pipeline, 0, 0);
     (void)feed(&feeder);
     intake_flush(feeder.intake);
     counts = counts_of(pipeline);
@@ -196,7 +200,8 @@ END_TEST
 
 START_TEST(without_outputs_flows_are_only_counted)
 {
-    struct pipeline_options options = {.config = &config, .pressure = INTAKE_WAITS, .n_intakes = 1};
+    struct pipeline_options options = {
+        .config = &config, .pressure = INTAKE_WAITS, .n_interfaces = 1, .n_workers = 1};
     struct pipeline *pipeline;
     struct stats_snapshot counts;
     struct feeder feeder = {.seed = 3};
@@ -204,7 +209,7 @@ START_TEST(without_outputs_flows_are_only_counted)
 
     ck_assert_int_eq(pipeline_new(&pipeline, &options, &err), 0);
     ck_assert_ptr_null(pipeline_model(pipeline));
-    feeder.intake = pipeline_intake(pipeline, 0);
+    feeder.intake = pipeline_intake(pipeline, 0, 0);
     (void)feed(&feeder);
     ck_assert_int_eq(pipeline_drain(pipeline), 0);
     counts = counts_of(pipeline);
@@ -216,7 +221,8 @@ END_TEST
 
 START_TEST(what_cannot_be_opened_is_named)
 {
-    struct pipeline_options options = {.config = &config, .classify = true, .n_intakes = 1};
+    struct pipeline_options options = {
+        .config = &config, .classify = true, .n_interfaces = 1, .n_workers = 1};
     const struct log_file_options log = {.path = "/nonexistent/log"};
     struct pipeline *pipeline;
     struct error err;
