@@ -58,21 +58,26 @@ static int measurement_init(struct measurement *measurement, const struct model 
 
 /* How long n flows take an engine, in portions of its liking.
  *
- * shortest: nanoseconds of the fastest pass; INT64_MAX: the budget has no room for one.
+ * shortest: nanoseconds of the fastest pass; INT64_MAX: the budget has no room for all of them.
  */
 static int time_flows(struct measurement *measurement, struct engine *engine, size_t n, int64_t *shortest,
                       struct error *err)
 {
     size_t portion = engine->portion > 0 && engine->portion < n ? engine->portion : n;
 
-    *shortest = INT64_MAX;
     if (encode_records(measurement->batch, measurement->model, measurement->pointer, portion,
                        ENCODE_SERVING) < 0)
         return error_set(err, -ENOMEM, "out of memory");
-    for (int pass = 0; pass <= PASSES && now() < measurement->end; pass++) {
+    *shortest = INT64_MAX;
+    for (int pass = 0; pass <= PASSES; pass++) {
         int64_t begin = now(), took;
-        int r = engine->ops->forward(engine, measurement->batch, measurement->logits, err);
+        int r;
 
+        if (begin >= measurement->end) {
+            *shortest = INT64_MAX;
+            return 0;
+        }
+        r = engine->ops->forward(engine, measurement->batch, measurement->logits, err);
         if (r < 0)
             return r;
         took = (now() - begin) * (int64_t)n / (int64_t)portion;

@@ -12,6 +12,7 @@
 #include "daemon/child.h"
 #include "daemon/log.h"
 
+/* Words of the child's command line besides its settings. */
 enum { ARGUMENTS_MAX = RETRAIN_DIRECTORIES_MAX + 16 };
 
 struct retrain {
@@ -139,7 +140,7 @@ static void on_line(void *context, const char *text)
 
 /* The command line of the child. */
 static void arguments_make(const struct retrain *retrain, const char *current, char *holdout,
-                           const char *arguments[ARGUMENTS_MAX])
+                           const char **arguments)
 {
     const struct retrain_config *config = &retrain->config;
     size_t n = 0;
@@ -148,6 +149,14 @@ static void arguments_make(const struct retrain *retrain, const char *current, c
     arguments[n++] = "--train";
     for (size_t i = 0; config->directories[i] != NULL; i++)
         arguments[n++] = config->directories[i];
+    if (config->configuration != NULL) {
+        arguments[n++] = "--config";
+        arguments[n++] = config->configuration;
+    }
+    for (size_t i = 0; i < config->n_settings; i++) {
+        arguments[n++] = "--set";
+        arguments[n++] = config->settings[i];
+    }
     arguments[n++] = "--tree";
     arguments[n++] = config->tree;
     arguments[n++] = "--holdout";
@@ -164,9 +173,10 @@ static void arguments_make(const struct retrain *retrain, const char *current, c
 int retrain_start(struct retrain *retrain, struct error *err)
 {
     const struct child_events events = {on_line, on_end, retrain};
-    const char *arguments[ARGUMENTS_MAX];
     char current[MODEL_STORE_PATH_MAX] = "";
+    const char **arguments;
     char holdout[32];
+    int result;
 
     if (retrain->child != NULL)
         return error_set(err, -EALREADY, "training is under way");
@@ -175,8 +185,12 @@ int retrain_start(struct retrain *retrain, struct error *err)
     if (model_store_current(retrain->config.store, current, NULL) < 0 && retrain->config.fallback != NULL)
         (void)snprintf(current, sizeof current, "%s", retrain->config.fallback);
     (void)snprintf(holdout, sizeof holdout, "%g", retrain->config.holdout);
+    arguments = calloc(ARGUMENTS_MAX + 2 * retrain->config.n_settings, sizeof *arguments);
+    if (arguments == NULL)
+        return error_set(err, -ENOMEM, "no memory for retraining");
     arguments_make(retrain, current, holdout, arguments);
-    int result = child_start(&retrain->child, retrain->config.base, (char *const *)arguments, &events, err);
+    result = child_start(&retrain->child, retrain->config.base, (char *const *)arguments, &events, err);
+    free(arguments);
     if (result < 0)
         return result;
     retrain->status.runs++;

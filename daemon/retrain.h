@@ -45,8 +45,11 @@ struct retrain_config {
     struct event_base *base;
     struct model_store *store; /* borrowed, used on the loop's thread only */
     const char *program;       /* path of flowclassd */
-    const char *fallback;      /* the model in use when the store has none yet; NULL: none */
-    const char *tree;          /* file */
+    const char *configuration; /* file that it reads; NULL: the usual one */
+    char *const *settings;     /* (n_settings) "section.key=value" that it is given besides */
+    size_t n_settings;
+    const char *fallback; /* the model in use when the store has none yet; NULL: none */
+    const char *tree;     /* file */
     const char *directories[RETRAIN_DIRECTORIES_MAX + 1]; /* labelled archives, NULL at the end */
     int64_t interval;                                     /* microseconds; 0: on request only */
     uint32_t min_flows;                                   /* a candidate that learnt from fewer is refused */

@@ -47,12 +47,12 @@ in_ns()
     ip netns exec "$@"
 }
 
-# wait_for WHAT COMMAND...: until the command succeeds, at most 10 seconds
+# wait_for WHAT COMMAND...: until the command succeeds, at most 10 seconds, or $patience tenths of one
 wait_for()
 {
     what=$1
     shift
-    for _ in $(seq 100); do
+    for _ in $(seq "${patience:-100}"); do
         "$@" >/dev/null 2>&1 && return
         sleep 0.1
     done

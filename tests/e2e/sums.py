@@ -57,7 +57,9 @@ def check(stats, offered, logs):
         equal("packets seen and offered", packets["seen"], int(offered))
     if logs != ["-"]:
         states, labels, in_flows, lines = read_log(logs)
-        equal("lines in the log", lines, verdicts["written"])
+        # Once a minute there is a line with the counters themselves, perhaps after these were asked for.
+        if not sum(states.values()) <= verdicts["written"] <= lines:
+            wrong.append(f"lines in the log: {lines} do not go with {verdicts['written']} written")
         equal("flows in the log and lost", sum(states.values()) + verdicts["lost"], flows["finished"])
         if verdicts["lost"] == 0:
             equal("packets in the log", in_flows, packets["decoded"] - packets["retransmissions"])

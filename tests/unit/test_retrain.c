@@ -73,11 +73,17 @@ static void script(const char *body)
     ck_assert_int_eq(chmod(program, 0700), 0);
 }
 
+static char setting[] = "classify.engine=cpu";
+static char *settings[] = {setting};
+
 static struct retrain_config config_here(void)
 {
     return (struct retrain_config){.base = base,
                                    .store = &store,
                                    .program = program,
+                                   .configuration = "some/file.conf",
+                                   .settings = settings,
+                                   .n_settings = 1,
                                    .tree = "some/tree.json",
                                    .directories = {"archives/one", "archives/two"},
                                    .min_flows = 100,
@@ -162,9 +168,9 @@ START_TEST(a_better_candidate_becomes_current)
         ck_assert_str_eq(told.progress, "learning");
         check_no_candidate();
     }
-    check_arguments(
-        "--train archives/one archives/two --tree some/tree.json --holdout 0.25 --output .*/candidate "
-        "--against .*/models/00000001-.*.safetensors$");
+    check_arguments("--train archives/one archives/two --config some/file.conf --set classify.engine=cpu "
+                    "--tree some/tree.json --holdout 0.25 --output .*/candidate "
+                    "--against .*/models/00000001-.*.safetensors$");
     tear_down();
 }
 END_TEST
