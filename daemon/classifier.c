@@ -91,22 +91,31 @@ static int accelerator_begin(struct classifier *classifier, struct error *err)
     return 0;
 }
 
-/* Give an accelerator that has failed another chance, when it is time. */
-static void accelerator_again(struct classifier *classifier)
+/* There is something new to try it with: say so if it is used now and was not, or the other way round. */
+static void accelerator_follow(struct classifier *classifier, bool in_use)
 {
     char text[ACCELERATOR_TEXT_MAX];
     struct error why;
 
+    if (accelerator_try(classifier, &why) < 0) {
+        if (in_use)
+            accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
+    } else if (!in_use) {
+        accelerator_describe(&classifier->accelerator, text);
+        accelerator_tell(classifier, LOG_EVENT_engine_works, text);
+    }
+}
+
+/* Give an accelerator that has failed another chance, when it is time. */
+static void accelerator_again(struct classifier *classifier)
+{
     if (classifier->accelerator.ops == NULL || classifier->accelerator.engine != NULL ||
         clock_monotonic() < classifier->retry_at)
         return;
     pthread_mutex_lock(&classifier->lock);
     classifier->status.retries++;
     pthread_mutex_unlock(&classifier->lock);
-    if (accelerator_try(classifier, &why) < 0)
-        return;
-    accelerator_describe(&classifier->accelerator, text);
-    accelerator_tell(classifier, LOG_EVENT_engine_works, text);
+    accelerator_follow(classifier, false);
 }
 
 /* It failed under way: the CPU goes on. */
@@ -123,7 +132,6 @@ static void next_take(struct classifier *classifier)
 {
     struct scorer *next, *before = classifier->scorer;
     bool in_use = classifier->accelerator.engine != NULL;
-    struct error why;
 
     pthread_mutex_lock(&classifier->lock);
     next = classifier->next;
@@ -132,8 +140,8 @@ static void next_take(struct classifier *classifier)
     if (next == NULL)
         return;
     classifier->scorer = next;
-    if (classifier->accelerator.ops != NULL && accelerator_try(classifier, &why) < 0 && in_use)
-        accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
+    if (classifier->accelerator.ops != NULL)
+        accelerator_follow(classifier, in_use);
     scorer_free(before); /* now that no engine needs its tree any more */
 }
 

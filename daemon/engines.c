@@ -84,7 +84,7 @@ int engines_choose(const struct engine_ops **opsp, const struct config_classify 
     r = try_out(&accelerator, model, err);
     if (r == 0) {
         accelerator_describe(&accelerator, text);
-        log_notice("engine %s: %s", accelerator.ops->name, text);
+        log_notice("engine %s works: %s", accelerator.ops->name, text);
         *opsp = accelerator.ops;
     } else if (demanded) {
         (void)error_prefix(err, "engine %s cannot be used: ", accelerator.ops->name);
