@@ -54,15 +54,21 @@ static uint32_t make_flow(struct flow_table *table, const struct flow_key *key, 
     return number;
 }
 
+void flow_table_look_back(struct flow_table *table, int64_t time)
+{
+    if (table->flow.rules->expire_in_batches || table->clock - time <= table->flow.idle_timeout)
+        return;
+    flow_table_expire(table);
+    flow_expiry_end_all(table);
+    flow_expiry_set_clock(table, time);
+}
+
 void flow_table_clock(struct flow_table *table, int64_t time)
 {
-    if (time > table->clock) {
+    if (time > table->clock)
         table->clock = time;
-    } else if (!table->flow.rules->expire_in_batches && table->clock - time > table->flow.idle_timeout) {
-        flow_table_expire(table);
-        flow_expiry_end_all(table);
-        flow_expiry_set_clock(table, time);
-    }
+    else
+        flow_table_look_back(table, time);
 }
 
 /* A SYN on a connection that is closing opens another one. */

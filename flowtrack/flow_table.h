@@ -102,11 +102,15 @@ static inline void flow_table_prefetch_list(const struct flow_table *table, uint
 }
 
 /* Take the time of a packet that is about to be added. Under the joy rules the clock only rises; else what is
- * due by now ends, and a step back by more than the idle time-out (another capture behind this one, a clock
- * that was set) ends all that is open: it would stay until that time comes again, and every packet of now
- * would seem to be long due.
+ * due by now ends, or flow_table_look_back().
  */
 void flow_table_clock(struct flow_table *table, int64_t time);
+
+/* End all that is open if time has stepped back by more than the idle time-out: another capture behind this
+ * one, a clock that was set. It would stay until that time comes again, and every packet of now would seem to
+ * be long due. Does nothing under the joy rules.
+ */
+void flow_table_look_back(struct flow_table *table, int64_t time);
 
 /* Add a packet to its flow, which is made if it does not exist.
  *

@@ -214,11 +214,13 @@ void tracker_read_error(struct tracker *tracker)
 
 void tracker_tick(struct tracker *tracker, int64_t now)
 {
-    if (!tracker->config.rules->expire_in_batches) {
-        gather_overdue(tracker, bounded_time(now) - TICK_ALLOWANCE);
-        tracker_flush(tracker);
-        flow_table_advance(&tracker->table, bounded_time(now) - TICK_ALLOWANCE);
-    }
+    if (tracker->config.rules->expire_in_batches)
+        return;
+    now = bounded_time(now);
+    gather_overdue(tracker, now - TICK_ALLOWANCE);
+    tracker_flush(tracker);
+    flow_table_look_back(&tracker->table, now);
+    flow_table_advance(&tracker->table, now - TICK_ALLOWANCE);
 }
 
 void tracker_finish(struct tracker *tracker)

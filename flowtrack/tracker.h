@@ -139,7 +139,8 @@ void tracker_read_error(struct tracker *tracker);
  * The tick stays half a second behind `now`, so that a packet which the kernel has stamped but not yet handed
  * over does not find its flow gone. As long as no packet is later than that, the records are those that a
  * file of the same packets gives: what ends a flow, and in which order, follows from packet times alone.
- * Under the joy rules only packets end flows, so a tick does nothing.
+ * When the clock was set back by more than the idle time-out, all flows end. Under the joy rules only packets
+ * end flows, so a tick does nothing.
  */
 void tracker_tick(struct tracker *tracker, int64_t now);
 

@@ -235,6 +235,26 @@ START_TEST(a_tick_ends_flows_though_no_packet_comes)
 }
 END_TEST
 
+START_TEST(a_tick_sees_that_the_clock_was_set_back)
+{
+    struct run *run = &runs[0];
+
+    run_begin(run, &rules_flowclassd);
+    put(run, origin + 60 * SECOND, 1);
+    tracker_tick(run->tracker, origin + 60 * SECOND);
+    tracker_tick(run->tracker, origin + 50 * SECOND);
+    ck_assert_uint_eq(run->n, 0);
+    tracker_tick(run->tracker, origin + 50 * SECOND - 1);
+    ck_assert_uint_eq(run->n, 1);
+    ck_assert_uint_eq(run->records[0].reason, RECORD_REASON_FORCED);
+    put(run, origin + 50 * SECOND, 1);
+    tracker_tick(run->tracker, origin + 61 * SECOND);
+    ck_assert_uint_eq(run->n, 2);
+    ck_assert_uint_eq(run->records[1].reason, RECORD_REASON_IDLE);
+    tracker_free(run->tracker);
+}
+END_TEST
+
 START_TEST(fragments_wait_for_their_ports)
 {
     struct run *run = &runs[0];
@@ -345,6 +365,7 @@ int main(void)
     return UNIT_RUN("tracker", sums_balance_at_any_moment, joy_batches_are_of_ten,
                     a_read_error_ends_a_joy_batch, frames_that_the_filter_stops_are_in_no_batch,
                     live_and_file_give_the_same_records, a_tick_ends_flows_though_no_packet_comes,
-                    fragments_wait_for_their_ports, fragments_do_not_wait_beyond_a_clock_set_back,
-                    byte_distribution_covers_both_sides, an_unknown_link_type_is_counted);
+                    a_tick_sees_that_the_clock_was_set_back, fragments_wait_for_their_ports,
+                    fragments_do_not_wait_beyond_a_clock_set_back, byte_distribution_covers_both_sides,
+                    an_unknown_link_type_is_counted);
 }
