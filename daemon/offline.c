@@ -110,7 +110,7 @@ static void capture_read(struct offline *run, const char *path)
 {
     struct capture *capture;
     struct error what;
-    int r = capture_open_file(&capture, path, &what);
+    int r = capture_open_file(&capture, path, run->rules->first_interface, &what);
 
     if (r < 0) {
         refuse(run, &what);

@@ -29,13 +29,13 @@ static int open_descriptor(const char *path, struct error *err)
 }
 
 /* Let libpcap read the head of the file. The stream is the capture's then. */
-static int open_stream(struct capture *capture, int fd, struct error *err)
+static int open_stream(struct capture *capture, int fd, bool first_interface, struct error *err)
 {
     char reason[PCAP_ERRBUF_SIZE] = "";
     struct capture_stream *stream;
     struct stat status;
 
-    if (capture_stream_new(&stream, fd) < 0) {
+    if (capture_stream_new(&stream, fd, !first_interface) < 0) {
         (void)close(fd);
         return error_set(err, -ENOMEM, "%s: no memory", capture->name);
     }
@@ -54,7 +54,7 @@ static int open_stream(struct capture *capture, int fd, struct error *err)
     return 0;
 }
 
-int capture_open_file(struct capture **capturep, const char *path, struct error *err)
+int capture_open_file(struct capture **capturep, const char *path, bool first_interface, struct error *err)
 {
     struct capture *capture;
     int fd = open_descriptor(path, err);
@@ -73,7 +73,7 @@ int capture_open_file(struct capture **capturep, const char *path, struct error 
         (void)close(fd);
         return error_set(err, -ENOMEM, "%s: no memory", path);
     }
-    result = open_stream(capture, fd, err);
+    result = open_stream(capture, fd, first_interface, err);
     if (result < 0) {
         capture_close(capture);
         return result;
@@ -112,14 +112,22 @@ int64_t capture_time_of(const struct timeval *time)
 
 static int file_failed(struct capture *capture, int result, struct error *err)
 {
-    const char *damage = capture_stream_damage(capture->stream);
     bool unreadable = ferror(capture_stream_file(capture->stream));
+    const char *damage;
+    uint64_t left_out;
 
     if (result == PCAP_ERROR || unreadable)
         return error_set(err, unreadable ? -EIO : -EBADMSG, "%s: %s", capture->name,
                          pcap_geterr(capture->pcap));
+    damage = capture_stream_damage(capture->stream);
     if (damage)
         return error_set(err, -EBADMSG, "%s: interface block: %s", capture->name, damage);
+    left_out = capture_stream_left_out(capture->stream);
+    if (left_out > 0)
+        return error_set(
+            err, -EBADMSG,
+            "%s: %llu packets left out: their interfaces have another link type than the first one",
+            capture->name, (unsigned long long)left_out);
     return 0;
 }
 

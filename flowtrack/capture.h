@@ -6,6 +6,11 @@
  * interface without a time resolution, and the next packet on it would divide by that (section 12, item 26
  * there). Such options are taken out on the way, and the damage is reported here; the interface then counts
  * microseconds.
+ *
+ * libpcap also takes all interfaces of a pcapng file for the first one. That is had as it is, for what Joy
+ * would read, or else mended as far as it goes (capture_interfaces.h): snap lengths may differ; packets of
+ * interfaces with another link type are left out, which is said when such an interface comes, and at the end
+ * of the file with their number.
  */
 #ifndef FLOWTRACK_CAPTURE_H
 #define FLOWTRACK_CAPTURE_H
@@ -31,11 +36,12 @@ struct capture_packet {
 /* Open a capture file (pcap, pcapng).
  *
  * path: "-" is standard input.
+ * first_interface: let the first interface of a pcapng file speak for all, as libpcap does.
  *
  * Return: 0; -ENOENT, -EACCES, -EISDIR; -EBADMSG (no capture file, or one libpcap refuses), err names file
  * and reason.
  */
-int capture_open_file(struct capture **capturep, const char *path, struct error *err);
+int capture_open_file(struct capture **capturep, const char *path, bool first_interface, struct error *err);
 
 struct capture_live_options {
     const char *interface;

@@ -19,12 +19,12 @@
 #include <unistd.h>
 
 #include "flowtrack/bytes.h"
+#include "flowtrack/capture_interfaces.h"
 
 enum {
     READ_AHEAD = 256 * 1024,
     BLOCK_HEAD = 8,
     BLOCK_TRAILER = 4,
-    BLOCK_INTERFACE = 1,
     BLOCK_MIN = 12,
     BLOCK_MAX = 16 * 1024 * 1024,
     INTERFACE_HEAD = 8, /* link type, reserved, snap length */
@@ -36,6 +36,8 @@ struct capture_stream {
     bool pcapng;
     bool big_endian;
     bool mend;
+    bool join; /* interfaces */
+    struct capture_interfaces interfaces;
     const char *damage;
     uint64_t position;
     size_t start; /* of what is left of `ahead` */
@@ -165,6 +167,19 @@ static void mend(struct capture_stream *stream, size_t length)
     memset(body + INTERFACE_HEAD, 0, length - BLOCK_HEAD - INTERFACE_HEAD - BLOCK_TRAILER);
 }
 
+/* Join the interfaces, as far as a block has to do with them. */
+static void join(struct capture_stream *stream, uint32_t type, size_t length)
+{
+    bool whole = type == CAPTURE_BLOCK_INTERFACE || type == CAPTURE_BLOCK_SECTION;
+    size_t wanted = whole ? length : BLOCK_MIN;
+    const char *news = NULL;
+
+    if (wanted <= READ_AHEAD && have_ahead(stream, wanted) >= (ssize_t)wanted)
+        news = capture_interfaces_pass(&stream->interfaces, stream->ahead + stream->start, length);
+    if (news)
+        stream->damage = news;
+}
+
 /* Look at the head that comes next and say in `passing` how much goes with it.
  *
  * alone: set if the block must neither follow nor be followed by another one in what is handed on.
@@ -173,7 +188,8 @@ static void mend(struct capture_stream *stream, size_t length)
 static int begin_block(struct capture_stream *stream, bool *alone)
 {
     ssize_t have = have_ahead(stream, BLOCK_HEAD);
-    bool interface = number_at(stream, 0) == BLOCK_INTERFACE;
+    uint32_t type = number_at(stream, 0);
+    bool interface = type == CAPTURE_BLOCK_INTERFACE;
     size_t length = number_at(stream, 4);
 
     *alone = !stream->mend;
@@ -185,6 +201,8 @@ static int begin_block(struct capture_stream *stream, bool *alone)
         return 0;
     }
     stream->passing = length;
+    if (stream->join)
+        join(stream, type, length);
     if (interface && length >= BLOCK_HEAD + INTERFACE_HEAD + BLOCK_TRAILER) {
         *alone = true;
         if (stream->mend && have_ahead(stream, length) >= (ssize_t)length)
@@ -218,7 +236,7 @@ static bool must_go_first(const struct capture_stream *stream)
 
     if (stream->passing > 0)
         return at_hand == 0;
-    return at_hand < BLOCK_HEAD || number_at(stream, 0) == BLOCK_INTERFACE;
+    return at_hand < BLOCK_MIN || number_at(stream, 0) == CAPTURE_BLOCK_INTERFACE;
 }
 
 static ssize_t read_blocks(struct capture_stream *stream, char *to, size_t room)
@@ -275,16 +293,17 @@ static int stream_close(void *cookie)
  * length: libpcap opens the file by it, or refuses to. */
 static void look_at_first_block(struct capture_stream *stream)
 {
-    enum { SECTION = 0x0a0d0d0a, BYTE_ORDER_MAGIC = 0x1a2b3c4d };
+    enum { BYTE_ORDER_MAGIC = 0x1a2b3c4d };
 
-    if (have_ahead(stream, 12) < 12 || number_at(stream, 0) != SECTION)
+    if (have_ahead(stream, 12) < 12 || number_at(stream, 0) != CAPTURE_BLOCK_SECTION)
         return;
     stream->pcapng = true;
     stream->big_endian = number_at(stream, 8) != BYTE_ORDER_MAGIC;
+    stream->interfaces.big_endian = stream->big_endian;
     stream->passing = number_at(stream, 4);
 }
 
-int capture_stream_new(struct capture_stream **streamp, int fd)
+int capture_stream_new(struct capture_stream **streamp, int fd, bool join)
 {
     static const cookie_io_functions_t functions = {.read = stream_read, .close = stream_close};
     struct capture_stream *stream = calloc(1, sizeof *stream);
@@ -292,6 +311,7 @@ int capture_stream_new(struct capture_stream **streamp, int fd)
     if (!stream)
         return -ENOMEM;
     stream->fd = fd;
+    stream->join = join;
     stream->file = fopencookie(stream, "rb", functions);
     if (!stream->file) {
         free(stream);
@@ -330,4 +350,12 @@ const char *capture_stream_damage(struct capture_stream *stream)
 uint64_t capture_stream_position(const struct capture_stream *stream)
 {
     return stream->position;
+}
+
+uint64_t capture_stream_left_out(struct capture_stream *stream)
+{
+    uint64_t left_out = stream->interfaces.left_out;
+
+    stream->interfaces.left_out = 0;
+    return left_out;
 }

@@ -2,7 +2,7 @@
  *
  * A pcap file passes as it is. Of a pcapng file each interface block is looked at: options that libpcap
  * refuses are taken out, because libpcap counts the interface all the same and then reads its resolution from
- * memory it never set.
+ * memory it never set. Where that is asked for, several interfaces are joined.
  */
 #ifndef FLOWTRACK_CAPTURE_STREAM_H
 #define FLOWTRACK_CAPTURE_STREAM_H
@@ -16,10 +16,11 @@ struct capture_stream;
 /* Make a stream over a descriptor.
  *
  * fd: belongs to the stream on success, and stays the caller's on failure.
+ * join: join the interfaces of a pcapng file (capture_interfaces.h).
  *
  * Return: 0, -ENOMEM.
  */
-int capture_stream_new(struct capture_stream **streamp, int fd);
+int capture_stream_new(struct capture_stream **streamp, int fd, bool join);
 
 /* After the FILE was closed. NULL is fine. */
 void capture_stream_free(struct capture_stream *stream);
@@ -31,8 +32,12 @@ FILE *capture_stream_file(struct capture_stream *stream);
  * in: libpcap refuses a file whose first interface has any. */
 void capture_stream_mend(struct capture_stream *stream);
 
-/* What is wrong with the interface options that were taken out since the last call, NULL if none were. */
+/* What is wrong with the interface options that were taken out since the last call, or with an interface that
+ * could not be joined; NULL: nothing. */
 const char *capture_stream_damage(struct capture_stream *stream);
+
+/* Packets of such interfaces left out since the last call. */
+uint64_t capture_stream_left_out(struct capture_stream *stream);
 
 /* Octets read from the descriptor so far. */
 uint64_t capture_stream_position(const struct capture_stream *stream);

@@ -6,6 +6,7 @@
 
 const struct rules rules_joy = {
     .name = "joy",
+    .first_interface = true,
     .ethernet_only_filter = true,
     .look_through = false,
     .ext_headers_by_eight = true,
@@ -30,6 +31,7 @@ const struct rules rules_joy = {
 
 const struct rules rules_flowclassd = {
     .name = "flowclassd",
+    .first_interface = false,
     .ethernet_only_filter = false,
     .look_through = true,
     .ext_headers_by_eight = false,

@@ -13,7 +13,8 @@
 struct rules {
     const char *name; /* as in --rules */
 
-    /* Which packets are looked at (packet.h). */
+    /* Which packets are read (capture.h) and looked at (packet.h). */
+    bool first_interface;      /* of a pcapng file speaks for all; else they are joined */
     bool ethernet_only_filter; /* Joy's filter "ip or ip6 or vlan" after any link header; else every IP packet
                                 */
     bool look_through;         /* tunnels and tags: QinQ, MPLS, PPPoE, GRE, IP-in-IP, VXLAN, GTP-U */

@@ -95,7 +95,8 @@ static void run_tracker(const char *path, const struct rules *rules, struct resu
     struct error err;
     int r;
 
-    if (capture_open_file(&capture, path, &err) < 0 || tracker_new(&tracker, &config, &err) < 0) {
+    if (capture_open_file(&capture, path, config.rules->first_interface, &err) < 0 ||
+        tracker_new(&tracker, &config, &err) < 0) {
         fprintf(stderr, "flow_speed: %s\n", err.text);
         return;
     }

@@ -41,10 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
         abort();
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (capture_open_file(&capture, path, NULL) == 0) {
-        read_all(capture, size);
-        capture_close(capture);
-    }
+    for (int first_interface = 0; first_interface < 2; first_interface++)
+        if (capture_open_file(&capture, path, first_interface, NULL) == 0) {
+            read_all(capture, size);
+            capture_close(capture);
+        }
     (void)close(fd);
     return 0;
 }

@@ -129,7 +129,7 @@ static int compare_capture(struct comparison *comparison, const char *path, cons
 
     if (r < 0)
         return r;
-    r = capture_open_file(&capture, path, err);
+    r = capture_open_file(&capture, path, config.rules->first_interface, err);
     if (r == 0)
         r = tracker_new(&tracker, &config, err);
     if (r == 0) {

@@ -310,7 +310,7 @@ START_TEST(files_are_read_as_far_as_they_go)
         file.little = false;
         cases[i].make(&file);
         path = write_file(&file);
-        result = capture_open_file(&capture, path, &err);
+        result = capture_open_file(&capture, path, true, &err);
         if (cases[i].words) {
             ck_assert_msg(result == 0, "case %zu: %s", i, err.text);
             ck_assert_int_eq(capture_link_type(capture), ETHERNET);
@@ -339,7 +339,7 @@ START_TEST(files_have_no_interface)
     file.length = 0;
     pcap_little(&file);
     path = write_file(&file);
-    ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
+    ck_assert_int_eq(capture_open_file(&capture, path, true, NULL), 0);
     ck_assert_int_eq(capture_interface_state(capture), -ENOTSUP);
     ck_assert_int_eq(capture_drops(capture, &drops), -ENOTSUP);
     ck_assert_int_eq(capture_dispatch(capture, 1, NULL, NULL, NULL), -ENOTSUP);
@@ -357,17 +357,17 @@ START_TEST(inputs_that_are_no_captures_say_why)
     struct error err = {0};
     const char *path;
 
-    ck_assert_int_eq(capture_open_file(&capture, "/nonexistent/file", &err), -ENOENT);
+    ck_assert_int_eq(capture_open_file(&capture, "/nonexistent/file", true, &err), -ENOENT);
     ck_assert_str_eq(err.text, "/nonexistent/file: No such file or directory");
-    ck_assert_int_eq(capture_open_file(&capture, "/tmp", &err), -EISDIR);
+    ck_assert_int_eq(capture_open_file(&capture, "/tmp", true, &err), -EISDIR);
     file.length = 0;
     path = write_file(&file);
-    ck_assert_int_eq(capture_open_file(&capture, path, &err), -EBADMSG);
+    ck_assert_int_eq(capture_open_file(&capture, path, true, &err), -EBADMSG);
     unlink(path);
     octets_put(&file, "sa,da,pr\n", 9);
     octets_fill(&file, 'x', 100);
     path = write_file(&file);
-    ck_assert_int_eq(capture_open_file(&capture, path, &err), -EBADMSG);
+    ck_assert_int_eq(capture_open_file(&capture, path, true, &err), -EBADMSG);
     unlink(path);
     ck_assert_ptr_null(capture);
 }
@@ -387,7 +387,7 @@ START_TEST(standard_input_is_read_through_a_pipe)
     close(ends[1]);
     dup2(ends[0], STDIN_FILENO);
     close(ends[0]);
-    ck_assert_int_eq(capture_open_file(&capture, "-", NULL), 0);
+    ck_assert_int_eq(capture_open_file(&capture, "-", true, NULL), 0);
     ck_assert_str_eq(read_all(capture), "1.234000/60/60 102.123456/60/60 1.500000/60/60");
     ck_assert_uint_eq(capture_size(capture), 0);
     capture_close(capture);
@@ -406,7 +406,7 @@ START_TEST(filters_choose_packets)
     file.length = 0;
     pcap_above_snap(&file);
     path = write_file(&file);
-    ck_assert_int_eq(capture_open_file(&capture, path, NULL), 0);
+    ck_assert_int_eq(capture_open_file(&capture, path, true, NULL), 0);
     ck_assert_int_eq(capture_set_filter(capture, "nonsense 7", &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "nonsense 7"));
     ck_assert_int_eq(capture_set_filter(capture, "less 100", &err), 0);
@@ -443,7 +443,7 @@ START_TEST(allocation_failures_are_reported)
     path = write_file(&file);
     for (n = 0;; n++) {
         allocations_fail_at(n);
-        result = capture_open_file(&capture, path, &err);
+        result = capture_open_file(&capture, path, true, &err);
         (void)allocations_fail_none();
         if (result == 0)
             break;
