@@ -50,7 +50,7 @@ static int build_info_print(void)
     printf("cJSON          %s\n", cJSON_Version());
     printf("configuration  %s\n", PATHS_CONFIG);
     printf("models         %s, %s\n", PATHS_MODELS, PATHS_MODEL_SHIPPED);
-    printf("CUDA engine    %s\n", PATHS_CUDA_MODULE);
+    printf("CUDA engine    %s (%s)\n", PATHS_CUDA_MODULE, PATHS_CUDA_BUILD);
     return 0;
 }
 

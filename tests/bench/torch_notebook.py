@@ -8,7 +8,6 @@ except ImportError:
     print("PyTorch: skipped, python3-torch is not installed")
     raise SystemExit(0)
 
-torch.set_num_threads(1)
 torch.manual_seed(1)
 
 
@@ -44,21 +43,20 @@ def median_time(run, rounds):
     return statistics.median(times)
 
 
-net = Notebook()
-big, small = inputs(1024), inputs(128)
-labels = torch.randint(0, 3, (128,))
-adam = torch.optim.Adam(net.parameters())
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    net = Notebook()
+    big, small = inputs(1024), inputs(128)
+    labels = torch.randint(0, 3, (128,))
+    adam = torch.optim.Adam(net.parameters())
 
+    def forward():
+        with torch.no_grad():
+            net(*big)
 
-def forward():
-    with torch.no_grad():
-        net(*big)
+    def step():
+        adam.zero_grad()
+        torch.nn.functional.cross_entropy(net(*small), labels).backward()
+        adam.step()
 
-
-def step():
-    adam.zero_grad()
-    torch.nn.functional.cross_entropy(net(*small), labels).backward()
-    adam.step()
-
-
-print("forward", 1024 / median_time(forward, 5), "step", median_time(step, 9))
+    print("forward", 1024 / median_time(forward, 5), "step", median_time(step, 9))
