@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/utf8.h"
+
 void json_path(const struct json_at *at, char *text, size_t size)
 {
     size_t used;
@@ -116,10 +118,8 @@ int json_name(const struct json_at *at, const cJSON *value, char *name, size_t s
     length = strlen(value->valuestring);
     if (length == 0 || length >= size)
         return json_refuse(at, "a name has 1 to %zu octets", size - 1);
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)value->valuestring[i] < ' ' || value->valuestring[i] == 0x7f ||
-            value->valuestring[i] == '/')
-            return json_refuse(at, "a name has no '/' and no control characters");
+    if (strchr(value->valuestring, '/') != NULL || !utf8_is_plain(value->valuestring))
+        return json_refuse(at, "a name is UTF-8 without '/' and control characters");
     memcpy(name, value->valuestring, length + 1);
     return 0;
 }

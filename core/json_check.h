@@ -58,7 +58,8 @@ const cJSON *json_member(const cJSON *object, const char *key);
 /* Check that a value is a whole number within bounds. */
 int json_whole(const struct json_at *at, const cJSON *value, size_t min, size_t max, size_t *number);
 
-/* Check that a value is a string of 1..size-1 octets without control characters, and copy it. */
+/* Check that a value is a string of 1..size-1 octets, UTF-8 without '/' and control characters, and copy it.
+ */
 int json_name(const struct json_at *at, const cJSON *value, char *name, size_t size);
 
 /* Check that a value is true or false, a finite number. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/utf8.h"
 #include "flowtrack/archive.h"
 
 /* One folder of one label. */
@@ -119,10 +120,10 @@ static int check_label(const char *path, const char *name, struct error *err)
 {
     if (strlen(name) >= TREE_NAME_MAX)
         return error_set(err, -EBADMSG, "%s: a label has at most %d characters", path, TREE_NAME_MAX - 1);
-    for (; *name != '\0'; name++) {
-        if ((unsigned char)*name < ' ' || *name == 0x7f)
-            return error_set(err, -EBADMSG, "%s: a label has no control characters", path);
-    }
+    if (!utf8_is_plain(name))
+        return error_set(err, -EBADMSG, "%s: a label is UTF-8 without control characters", path);
+    if (strcmp(name, TREE_LABEL_UNKNOWN) == 0)
+        return error_set(err, -EBADMSG, "%s: \"%s\" is what flows without a label are called", path, name);
     return 0;
 }
 
@@ -328,6 +329,8 @@ static int read_records(struct loading *loading, uint32_t file, struct record *r
         loading->dataset->files[file].damaged++;
     }
     archive_reader_close(reader);
+    if (r == -ENOMEM)
+        return no_memory(loading->err);
     return r == -EIO ? 0 : r;
 }
 

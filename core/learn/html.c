@@ -5,33 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-/* Octets of the UTF-8 sequence at the start of a text, 0: not one (RFC 3629 section 4). */
-static int sequence_length(const uint8_t *s)
-{
-    static const struct {
-        uint8_t first, last;               /* of the first octet */
-        uint8_t second_first, second_last; /* bounds that keep out overlong forms and surrogates */
-        int length;
-    } forms[] = {
-        {0x20, 0x7e, 0, 0, 1},       {0x09, 0x0a, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
-        {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-        {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-        {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (s[0] < forms[i].first || s[0] > forms[i].last)
-            continue;
-        if (forms[i].length > 1 && (s[1] < forms[i].second_first || s[1] > forms[i].second_last))
-            return 0;
-        for (int k = 2; k < forms[i].length; k++) {
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        }
-        return forms[i].length;
-    }
-    return 0;
-}
+#include "core/utf8.h"
 
 static const char *reference(uint8_t c)
 {
@@ -56,7 +30,7 @@ void html_text(FILE *file, const char *text)
     const uint8_t *s = (const uint8_t *)(text != NULL ? text : "");
 
     while (*s != '\0') {
-        int length = sequence_length(s);
+        int length = utf8_is_control(s) && *s != '\t' && *s != '\n' ? 0 : utf8_length(s);
 
         if (length == 0)
             fputs("\xef\xbf\xbd", file);

@@ -7,8 +7,18 @@
 #include "core/tree/initialise.h"
 #include "core/tree/tree_json.h"
 
-/* A model of a tree with room for its numbers; owns the tree on success. */
-static int model_alloc(struct model **modelp, struct tree *tree)
+/* Until they are fitted: mean 0, scale 1. */
+static void constants_init(struct model *model)
+{
+    for (size_t i = 1; i < model->tree->n_constants; i += 2) {
+        const struct tensor *scale = &model->tree->constants[i];
+
+        for (size_t k = 0; k < scale->size; k++)
+            model->constants[scale->offset + k] = 1;
+    }
+}
+
+int model_new_blank(struct model **modelp, struct tree *tree)
 {
     struct model *model = calloc(1, sizeof *model);
 
@@ -22,25 +32,15 @@ static int model_alloc(struct model **modelp, struct tree *tree)
     }
     model->tree = tree;
     model->temperature = 1;
+    constants_init(model);
     *modelp = model;
     return 0;
-}
-
-/* Until they are fitted: mean 0, scale 1. */
-static void constants_init(struct model *model)
-{
-    for (size_t i = 1; i < model->tree->n_constants; i += 2) {
-        const struct tensor *scale = &model->tree->constants[i];
-
-        for (size_t k = 0; k < scale->size; k++)
-            model->constants[scale->offset + k] = 1;
-    }
 }
 
 int model_new(struct model **modelp, struct tree *tree, uint64_t seed)
 {
     struct model *model;
-    int r = model_alloc(&model, tree);
+    int r = model_new_blank(&model, tree);
 
     if (r < 0)
         return r;
@@ -50,7 +50,6 @@ int model_new(struct model **modelp, struct tree *tree, uint64_t seed)
         model_free(model);
         return r;
     }
-    constants_init(model);
     *modelp = model;
     return 0;
 }
@@ -63,7 +62,7 @@ int model_copy(struct model **modelp, const struct model *from)
 
     if (r < 0)
         return r;
-    r = model_alloc(&model, tree);
+    r = model_new_blank(&model, tree);
     if (r < 0) {
         tree_free(tree);
         return r;

@@ -29,6 +29,10 @@ struct model {
  */
 int model_new(struct model **modelp, struct tree *tree, uint64_t seed);
 
+/* Make a model whose weights are zeros, for whoever reads them from elsewhere: large recurrent layers take
+ * seconds to start. Otherwise as model_new(). */
+int model_new_blank(struct model **modelp, struct tree *tree);
+
 /* Another model with the same content. Return: 0, -ENOMEM. */
 int model_copy(struct model **modelp, const struct model *from);
 

@@ -12,6 +12,9 @@
 #include "core/tree/model_file.h"
 #include "core/tree/model_file_parts.h"
 
+_Static_assert((int)TREE_TENSORS_MAX < (int)JSON_KEYS_MAX,
+               "the header has a key for each tensor, and the metadata");
+
 /* Where a tensor lies in the buffer, in octets. */
 struct extent {
     const struct tensor *tensor;
@@ -199,7 +202,7 @@ static int read_model(const struct model_file_reading *reading, struct model **m
 
     if (r < 0)
         return r;
-    r = model_new(&model, tree, 0);
+    r = model_new_blank(&model, tree);
     if (r < 0) {
         tree_free(tree);
         return r;

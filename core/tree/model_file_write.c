@@ -53,6 +53,23 @@ static cJSON *labels_array(const struct tree *tree)
     return array;
 }
 
+/* cJSON rounds to 15 digits where it can; a threshold then lies above the confidence that it was taken from.
+ */
+static cJSON *thresholds_array(const struct model *model)
+{
+    cJSON *array = cJSON_CreateArray();
+    char number[32];
+
+    for (size_t i = 0; array != NULL && i < model->tree->n_labels; i++) {
+        (void)snprintf(number, sizeof number, "%.17g", model->thresholds[i]);
+        if (!cJSON_AddItemToArray(array, cJSON_CreateRaw(number))) {
+            cJSON_Delete(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static bool add_metadata(cJSON *header, const struct model *model)
 {
     cJSON *metadata = cJSON_AddObjectToObject(header, MODEL_FILE_METADATA);
@@ -63,8 +80,7 @@ static bool add_metadata(cJSON *header, const struct model *model)
            cJSON_AddStringToObject(metadata, "tree", model->tree->json) != NULL &&
            add_json(metadata, "labels", labels_array(model->tree)) &&
            cJSON_AddStringToObject(metadata, "temperature", temperature) != NULL &&
-           add_json(metadata, "thresholds",
-                    cJSON_CreateDoubleArray(model->thresholds, (int)model->tree->n_labels)) &&
+           add_json(metadata, "thresholds", thresholds_array(model)) &&
            (model->training == NULL ||
             cJSON_AddStringToObject(metadata, "training", model->training) != NULL) &&
            cJSON_AddStringToObject(metadata, "parent", model->parent) != NULL;

@@ -57,6 +57,7 @@ static int share_layers(const struct tree_draft *draft, size_t index, const stru
     struct element *element = &draft->tree->elements[index];
 
     if (element->n_layers == 0) {
+        free(element->layers); /* "layers": [] */
         element->layers = malloc(owner->n_layers * sizeof *element->layers);
         if (element->layers == NULL)
             return out_of_memory(draft);
@@ -238,6 +239,16 @@ static int layer_tensors(const struct tree_draft *draft, size_t index, size_t la
     return 0;
 }
 
+/* Each standardised element has two. */
+static size_t count_constants(const struct tree_draft *draft)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < draft->tree->n_elements; i++)
+        n += draft->elements[i].standardise ? 2 : 0;
+    return n;
+}
+
 static int build_tensors(const struct tree_draft *draft)
 {
     struct tree *tree = draft->tree;
@@ -247,6 +258,8 @@ static int build_tensors(const struct tree_draft *draft)
     for (size_t i = 0; i < tree->n_elements; i++)
         for (size_t k = 0; tree->elements[i].share == i && k < tree->elements[i].n_layers; k++)
             n += tree->elements[i].layers[k].n_tensors;
+    if (n + count_constants(draft) > TREE_TENSORS_MAX)
+        return refuse(draft, tree->n_elements - 1, ": the tree has more than %d tensors", TREE_TENSORS_MAX);
     tree->tensors = calloc(n, sizeof *tree->tensors);
     if (tree->tensors == NULL)
         return out_of_memory(draft);

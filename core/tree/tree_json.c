@@ -110,13 +110,20 @@ static int parse_element(const struct json_at *at, const cJSON *value, enum fiel
     return 0;
 }
 
+static int refuse_unknown(const struct json_at *at)
+{
+    return json_refuse(at, "\"%s\" is what flows without a label are called", TREE_LABEL_UNKNOWN);
+}
+
 static int set_labels(const struct json_at *at, struct tree *tree, const char *const *labels, size_t n)
 {
-    if (n > TREE_LABELS_MAX)
-        return json_refuse(at, "more than %d labels", TREE_LABELS_MAX);
+    if (n < TREE_LABELS_MIN || n > TREE_LABELS_MAX)
+        return json_refuse(at, "%zu labels, not %d to %d", n, TREE_LABELS_MIN, TREE_LABELS_MAX);
     for (size_t i = 0; i < n; i++) {
         if (strlen(labels[i]) >= TREE_NAME_MAX)
             return json_refuse(at, "label \"%.64s\" is longer than %d octets", labels[i], TREE_NAME_MAX - 1);
+        if (strcmp(labels[i], TREE_LABEL_UNKNOWN) == 0)
+            return refuse_unknown(at);
         (void)snprintf(tree->labels[i], sizeof tree->labels[i], "%s", labels[i]);
     }
     tree->n_labels = n;
@@ -127,8 +134,9 @@ static int parse_own_labels(const struct json_at *at, const cJSON *value, struct
 {
     const cJSON *item;
 
-    if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) < 2 || cJSON_GetArraySize(value) > TREE_LABELS_MAX)
-        return json_refuse(at, "not an array of 2 to %d names", TREE_LABELS_MAX);
+    if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) < TREE_LABELS_MIN ||
+        cJSON_GetArraySize(value) > TREE_LABELS_MAX)
+        return json_refuse(at, "not an array of %d to %d names", TREE_LABELS_MIN, TREE_LABELS_MAX);
     cJSON_ArrayForEach(item, value)
     {
         struct json_at here = json_at_index(at, tree->n_labels);
@@ -136,6 +144,8 @@ static int parse_own_labels(const struct json_at *at, const cJSON *value, struct
 
         if (r < 0)
             return r;
+        if (strcmp(tree->labels[tree->n_labels], TREE_LABEL_UNKNOWN) == 0)
+            return refuse_unknown(&here);
         for (size_t i = 0; i < tree->n_labels; i++)
             if (strcmp(tree->labels[i], tree->labels[tree->n_labels]) == 0)
                 return json_refuse(&here, "label \"%s\" twice", tree->labels[i]);
@@ -219,14 +229,11 @@ static int keep_text(const struct json_at *at, cJSON *value, struct tree *tree)
     if (!tree->labels_named) {
         cJSON *labels = cJSON_AddArrayToObject(value, "labels");
 
-        for (size_t i = 0; labels != NULL && i < tree->n_labels; i++) {
-            cJSON *label = cJSON_CreateString(tree->labels[i]);
-
-            if (!cJSON_AddItemToArray(labels, label)) {
-                cJSON_Delete(label);
+        if (labels == NULL)
+            return tree_json_out_of_memory(at);
+        for (size_t i = 0; i < tree->n_labels; i++)
+            if (!cJSON_AddItemToArray(labels, cJSON_CreateString(tree->labels[i])))
                 return tree_json_out_of_memory(at);
-            }
-        }
     }
     tree->json = cJSON_PrintUnformatted(value);
     return tree->json == NULL ? tree_json_out_of_memory(at) : 0;

@@ -235,6 +235,24 @@ START_TEST(a_label_that_is_too_long_is_refused)
 }
 END_TEST
 
+/* Labels go into logs, metrics and model files. */
+START_TEST(a_label_that_is_no_name_is_refused)
+{
+    static const char *const names[] = {"unknown", "caf\xe9", "a\nb", "\x1b[2J", "c1\xc2\x9b"};
+    const char *directories[1] = {directory};
+    struct dataset *dataset = NULL;
+    struct error err;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        setup();
+        make_folder(names[i]);
+        ck_assert_int_eq(dataset_load(&dataset, directories, 1, NULL, NULL, &err), -EBADMSG);
+        ck_assert_ptr_nonnull(strstr(err.text, i == 0 ? "without a label" : "UTF-8"));
+        teardown();
+    }
+}
+END_TEST
+
 START_TEST(labels_map_onto_a_tree)
 {
     static const char *const labels[] = {"news", "video", "other"};
@@ -258,5 +276,6 @@ int main(void)
 {
     return UNIT_RUN("dataset", folders_are_labels_and_stems_are_captures, damage_is_counted_and_told,
                     a_label_without_records_is_left_out, hash_is_of_the_contents_in_order,
-                    nothing_to_read_is_said, a_label_that_is_too_long_is_refused, labels_map_onto_a_tree);
+                    nothing_to_read_is_said, a_label_that_is_too_long_is_refused,
+                    a_label_that_is_no_name_is_refused, labels_map_onto_a_tree);
 }

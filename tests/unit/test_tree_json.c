@@ -108,6 +108,7 @@ END_TEST
 START_TEST(test_labels)
 {
     static const char *const four[] = {"a", "b", "c", "other"};
+    static const char *const unknown[] = {"a", "unknown"};
     static const char *const three[] = {"news", "socialmedia", "videostreaming"};
     static const char open[] = BELOW("{\"name\": \"x\", \"input\": {\"select\": [\"udp\"]}}");
     static const char named[] =
@@ -119,6 +120,9 @@ START_TEST(test_labels)
 
     ck_assert_int_eq(parse(&tree, open, four, 4, &err), 0);
     ck_assert_uint_eq(tree_root(tree)->out_width, 4);
+    ck_assert_int_eq(parse(&again, open, four, 1, &err), -EBADMSG);
+    ck_assert_str_eq(err.text, "FILE: labels: 1 labels, not 2 to 32");
+    ck_assert_int_eq(parse(&again, open, unknown, 2, &err), -EBADMSG);
     ck_assert_str_eq(tree->labels[3], "other");
     ck_assert(!tree->labels_named);
     /* The text it keeps says it all. */
@@ -154,7 +158,11 @@ static const struct {
     {"{\"format\": 2}", "FILE: format: 2 is not within 1..1"},
     {"{\"format\": 1, \"format\": 1}", "FILE: key \"format\" twice"},
     {"{\"format\": 1, \"colour\": 1}", "FILE: unknown key \"colour\""},
-    {"{\"format\": 1, \"name\": \"a/b\"}", "FILE: name: a name has no '/' and no control characters"},
+    {"{\"format\": 1, \"name\": \"a/b\"}", "FILE: name: a name is UTF-8 without '/' and control characters"},
+    {"{\"format\": 1, \"name\": \"a\xff\"}",
+     "FILE: name: a name is UTF-8 without '/' and control characters"},
+    {"{\"format\": 1, \"name\": \"t\", \"labels\": [\"a\", \"unknown\"]}",
+     "FILE: labels[1]: \"unknown\" is what flows without a label are called"},
     {"{\"format\": 1, \"name\": \"t\", \"labels\": [\"a\"]}", "FILE: labels: not an array of 2 to 32 names"},
     {"{\"format\": 1, \"name\": \"t\", \"labels\": [\"a\", \"a\"]}", "FILE: labels[1]: label \"a\" twice"},
     {"{\"format\": 1, \"name\": \"t\", \"padding\": \"zero\"}",
@@ -260,6 +268,45 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* No layers of its own, said in so many words, is no fault beside `share`. */
+START_TEST(test_share_with_empty_layers)
+{
+    static const char text[] = BELOW("{\"name\": \"x\", " VECTOR ", \"share\": \"y\", \"layers\": []},"
+                                     "{\"name\": \"y\", " VECTOR ", \"layers\": [{\"dense\": 4}]}");
+    struct error err = {0};
+    struct tree *tree;
+
+    ck_assert_msg(parse(&tree, text, NULL, 0, &err) == 0, "%s", err.text);
+    ck_assert_uint_eq(tree->elements[0].n_layers, 1);
+    tree_free(tree);
+}
+END_TEST
+
+/* A tree must fit into the header of a model file before anybody trains it. */
+START_TEST(test_too_many_tensors)
+{
+    static const char layer[] = "{\"gru\": 1, \"bidirectional\": true}";
+    char *text = NULL;
+    struct error err = {0};
+    struct tree *tree;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+
+    fputs("{\"format\": 1, \"name\": \"t\", \"root\": {\"name\": \"root\", \"children\": [", file);
+    for (int i = 0; i < 9; i++) {
+        fprintf(file, "%s{\"name\": \"e%d\", " LIST ", \"layers\": [", i > 0 ? ", " : "", i);
+        for (int l = 0; l < TREE_LAYERS_MAX; l++)
+            fprintf(file, "%s%s", l > 0 ? ", " : "", layer);
+        fputs("]}", file);
+    }
+    fputs("], \"layers\": [{\"dense\": \"labels\", \"activation\": \"softmax\"}]}}", file);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(parse(&tree, text, NULL, 0, &err), -EBADMSG);
+    ck_assert_str_eq(err.text, "FILE: root: the tree has more than 1024 tensors");
+    free(text);
+}
+END_TEST
+
 START_TEST(test_too_deep)
 {
     char text[4096];
@@ -292,5 +339,5 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("tree_json", test_shipped, test_names_and_shapes, test_share, test_labels, test_refused,
-                    test_too_deep, test_files);
+                    test_share_with_empty_layers, test_too_many_tensors, test_too_deep, test_files);
 }
