@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_build.h"
 #include "core/learn/baseline.h"
 #include "core/learn/evaluate.h"
 
@@ -257,78 +258,73 @@ int evaluation_print(FILE *file, const struct evaluation *evaluation)
     return ferror(file) ? -EIO : 0;
 }
 
-/* JSON has no NAN: what there is nothing to tell about is null. */
-static void add_share(cJSON *object, const char *key, double value)
+static void add_view(struct json_build *build, cJSON *object, const char *key,
+                     const struct evaluation_view *view)
 {
-    if (isnan(value))
-        cJSON_AddNullToObject(object, key);
-    else
-        cJSON_AddNumberToObject(object, key, value);
+    cJSON *json = json_build_object(build, object, key);
+
+    json_build_number(build, json, "flows", (double)view->flows);
+    json_build_number(build, json, "accuracy", view->accuracy);
+    json_build_number(build, json, "macro_f1", view->macro_f1);
+    json_build_number(build, json, "majority_accuracy", view->majority_accuracy);
+    json_build_number(build, json, "majority_macro_f1", view->majority_macro_f1);
+    json_build_number(build, json, "baseline_accuracy", view->baseline_accuracy);
+    json_build_number(build, json, "baseline_macro_f1", view->baseline_macro_f1);
 }
 
-static void add_view(cJSON *object, const char *key, const struct evaluation_view *view)
+static void add_labels(struct json_build *build, cJSON *object, const struct evaluation *evaluation)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, key);
-
-    cJSON_AddNumberToObject(json, "flows", (double)view->flows);
-    add_share(json, "accuracy", view->accuracy);
-    add_share(json, "macro_f1", view->macro_f1);
-    add_share(json, "majority_accuracy", view->majority_accuracy);
-    add_share(json, "majority_macro_f1", view->majority_macro_f1);
-    add_share(json, "baseline_accuracy", view->baseline_accuracy);
-    add_share(json, "baseline_macro_f1", view->baseline_macro_f1);
-}
-
-static void add_labels(cJSON *object, const struct evaluation *evaluation)
-{
-    cJSON *labels = cJSON_AddObjectToObject(object, "by_label");
-    cJSON *confusion = cJSON_AddArrayToObject(object, "confusion");
+    cJSON *labels = json_build_object(build, object, "by_label");
+    cJSON *confusion = json_build_array(build, object, "confusion");
 
     for (size_t l = 0; l < evaluation->n_labels; l++) {
         const struct evaluation_label *label = &evaluation->label[l];
-        cJSON *json = cJSON_AddObjectToObject(labels, evaluation->labels[l]);
-        cJSON *row = cJSON_CreateArray();
+        cJSON *json = json_build_object(build, labels, evaluation->labels[l]);
+        cJSON *row = json_build_array(build, confusion, NULL);
 
-        cJSON_AddNumberToObject(json, "flows", (double)label->metrics.flows);
-        cJSON_AddNumberToObject(json, "precision", label->metrics.precision);
-        cJSON_AddNumberToObject(json, "recall", label->metrics.recall);
-        cJSON_AddNumberToObject(json, "f1", label->metrics.f1);
-        cJSON_AddNumberToObject(json, "named", (double)label->named);
-        cJSON_AddNumberToObject(json, "named_right", (double)label->named_right);
+        json_build_number(build, json, "flows", (double)label->metrics.flows);
+        json_build_number(build, json, "precision", label->metrics.precision);
+        json_build_number(build, json, "recall", label->metrics.recall);
+        json_build_number(build, json, "f1", label->metrics.f1);
+        json_build_number(build, json, "named", (double)label->named);
+        json_build_number(build, json, "named_right", (double)label->named_right);
         for (size_t i = 0; i < evaluation->n_labels; i++)
-            cJSON_AddItemToArray(
-                row, cJSON_CreateNumber((double)evaluation->confusion[l * evaluation->n_labels + i]));
-        cJSON_AddItemToArray(confusion, row);
+            json_build_number(build, row, NULL, (double)evaluation->confusion[l * evaluation->n_labels + i]);
+    }
+}
+
+static void add_coverage(struct json_build *build, cJSON *object, const struct evaluation *evaluation)
+{
+    cJSON *coverage = json_build_array(build, object, "coverage");
+
+    for (int t = 0; t < EVALUATION_TARGETS; t++) {
+        cJSON *row = json_build_object(build, coverage, NULL);
+
+        json_build_number(build, row, "precision", evaluation_targets[t]);
+        json_build_number(build, row, "coverage", evaluation->targets[t].coverage);
+        json_build_number(build, row, "threshold", evaluation->targets[t].threshold);
     }
 }
 
 cJSON *evaluation_json(const struct evaluation *evaluation)
 {
+    struct json_build build = {false};
     cJSON *object = cJSON_CreateObject();
-    cJSON *coverage;
 
-    cJSON_AddNumberToObject(object, "flows", (double)evaluation->flows);
-    cJSON_AddNumberToObject(object, "captures", (double)evaluation->n_captures);
-    cJSON_AddNumberToObject(object, "other_flows", (double)evaluation->unknowns);
-    add_view(object, "classes", &evaluation->classes);
-    add_view(object, "labels", &evaluation->all);
-    cJSON_AddStringToObject(object, "baseline", baseline_description);
-    add_labels(object, evaluation);
-    add_share(object, "calibration_error_before", evaluation->calibration_error_before);
-    add_share(object, "calibration_error", evaluation->calibration_error);
-    add_share(object, "unknown_auroc", evaluation->auroc);
-    add_share(object, "unknown_let_through", evaluation->let_through);
-    cJSON_AddNumberToObject(object, "named", (double)evaluation->named);
-    cJSON_AddNumberToObject(object, "named_right", (double)evaluation->named_right);
-    cJSON_AddNumberToObject(object, "named_other", (double)evaluation->named_other);
-    coverage = cJSON_AddArrayToObject(object, "coverage");
-    for (int t = 0; t < EVALUATION_TARGETS; t++) {
-        cJSON *row = cJSON_CreateObject();
-
-        cJSON_AddNumberToObject(row, "precision", evaluation_targets[t]);
-        add_share(row, "coverage", evaluation->targets[t].coverage);
-        add_share(row, "threshold", evaluation->targets[t].threshold);
-        cJSON_AddItemToArray(coverage, row);
-    }
-    return object;
+    json_build_number(&build, object, "flows", (double)evaluation->flows);
+    json_build_number(&build, object, "captures", (double)evaluation->n_captures);
+    json_build_number(&build, object, "other_flows", (double)evaluation->unknowns);
+    add_view(&build, object, "classes", &evaluation->classes);
+    add_view(&build, object, "labels", &evaluation->all);
+    json_build_text(&build, object, "baseline", baseline_description);
+    add_labels(&build, object, evaluation);
+    json_build_number(&build, object, "calibration_error_before", evaluation->calibration_error_before);
+    json_build_number(&build, object, "calibration_error", evaluation->calibration_error);
+    json_build_number(&build, object, "unknown_auroc", evaluation->auroc);
+    json_build_number(&build, object, "unknown_let_through", evaluation->let_through);
+    json_build_number(&build, object, "named", (double)evaluation->named);
+    json_build_number(&build, object, "named_right", (double)evaluation->named_right);
+    json_build_number(&build, object, "named_other", (double)evaluation->named_other);
+    add_coverage(&build, object, evaluation);
+    return json_build_end(&build, object);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json_build.h"
 #include "core/learn/metrics.h"
 #include "core/learn/predict.h"
 
@@ -104,27 +105,26 @@ int gate_judge(struct gate *gate, const struct model *candidate, const struct mo
     return 0;
 }
 
-static bool side_add(cJSON *object, const char *name, const struct gate_side *side)
+static void side_add(struct json_build *build, cJSON *object, const char *name, const struct gate_side *side)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, name);
+    cJSON *json = json_build_object(build, object, name);
 
-    /* cJSON prints what is no number as null. */
-    return cJSON_AddNumberToObject(json, "accuracy", side->accuracy) != NULL &&
-           cJSON_AddNumberToObject(json, "macro_f1", side->macro_f1) != NULL;
+    json_build_number(build, json, "accuracy", side->accuracy);
+    json_build_number(build, json, "macro_f1", side->macro_f1);
 }
 
 cJSON *gate_json(const struct gate *gate)
 {
+    struct json_build build = {false};
     cJSON *object = cJSON_CreateObject();
 
-    if (cJSON_AddBoolToObject(object, "better", gate->better) != NULL &&
-        cJSON_AddStringToObject(object, "why", gate->why) != NULL &&
-        cJSON_AddStringToObject(object, "current_id", gate->current_id) != NULL &&
-        cJSON_AddNumberToObject(object, "flows", (double)gate->flows) != NULL &&
-        side_add(object, "candidate", &gate->candidate) && side_add(object, "current", &gate->current))
-        return object;
-    cJSON_Delete(object);
-    return NULL;
+    json_build_bool(&build, object, "better", gate->better);
+    json_build_text(&build, object, "why", gate->why);
+    json_build_text(&build, object, "current_id", gate->current_id);
+    json_build_number(&build, object, "flows", (double)gate->flows);
+    side_add(&build, object, "candidate", &gate->candidate);
+    side_add(&build, object, "current", &gate->current);
+    return json_build_end(&build, object);
 }
 
 static double number_of(const cJSON *object, const char *key)

@@ -18,27 +18,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_text(cJSON *object, const char *key, const char *text)
+#include "core/json_build.h"
+
+static void add_recipe(struct json_build *build, cJSON *object, const struct train_recipe *recipe,
+                       size_t flows)
 {
-    cJSON_AddStringToObject(object, key, text != NULL ? text : "");
+    cJSON *json = json_build_object(build, object, "recipe");
+
+    json_build_text(build, json, "name", recipe->name);
+    json_build_text(build, json, "optimizer", recipe->optimizer.kind == OPTIMIZER_ADAMW ? "adamw" : "adam");
+    json_build_number(build, json, "rate", recipe->optimizer.rate);
+    json_build_number(build, json, "weight_decay", recipe->optimizer.weight_decay);
+    json_build_number(build, json, "clip", recipe->optimizer.clip);
+    json_build_number(build, json, "epochs", recipe->epochs);
+    json_build_number(build, json, "batch", (double)train_recipe_batch(recipe, flows));
 }
 
-static void add_recipe(cJSON *object, const struct train_recipe *recipe, size_t flows)
+static void add_data(struct json_build *build, cJSON *object, const struct dataset *dataset)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, "recipe");
-
-    add_text(json, "name", recipe->name);
-    add_text(json, "optimizer", recipe->optimizer.kind == OPTIMIZER_ADAMW ? "adamw" : "adam");
-    cJSON_AddNumberToObject(json, "rate", recipe->optimizer.rate);
-    cJSON_AddNumberToObject(json, "weight_decay", recipe->optimizer.weight_decay);
-    cJSON_AddNumberToObject(json, "clip", recipe->optimizer.clip);
-    cJSON_AddNumberToObject(json, "epochs", recipe->epochs);
-    cJSON_AddNumberToObject(json, "batch", (double)train_recipe_batch(recipe, flows));
-}
-
-static void add_data(cJSON *object, const struct dataset *dataset)
-{
-    cJSON *json = cJSON_AddObjectToObject(object, "data");
+    cJSON *json = json_build_object(build, object, "data");
     cJSON *labels;
     uint64_t damaged = 0, flows[TREE_LABELS_MAX] = {0};
 
@@ -46,35 +44,37 @@ static void add_data(cJSON *object, const struct dataset *dataset)
         damaged += dataset->files[i].damaged;
     for (size_t i = 0; i < dataset->n; i++)
         flows[dataset->label[i]]++;
-    add_text(json, "sha256", dataset->hash);
-    cJSON_AddNumberToObject(json, "flows", (double)dataset->n);
-    cJSON_AddNumberToObject(json, "captures", dataset->n_groups);
-    cJSON_AddNumberToObject(json, "files", (double)dataset->n_files);
-    cJSON_AddNumberToObject(json, "damaged_lines", (double)damaged);
-    labels = cJSON_AddObjectToObject(json, "labels");
+    json_build_text(build, json, "sha256", dataset->hash);
+    json_build_number(build, json, "flows", (double)dataset->n);
+    json_build_number(build, json, "captures", dataset->n_groups);
+    json_build_number(build, json, "files", (double)dataset->n_files);
+    json_build_number(build, json, "damaged_lines", (double)damaged);
+    labels = json_build_object(build, json, "labels");
     for (uint32_t l = 0; l < dataset->n_labels; l++) {
-        cJSON *label = cJSON_AddObjectToObject(labels, dataset->labels[l]);
+        cJSON *label = json_build_object(build, labels, dataset->labels[l]);
 
-        cJSON_AddNumberToObject(label, "flows", (double)flows[l]);
-        cJSON_AddNumberToObject(label, "captures", split_captures(dataset, NULL, l));
+        json_build_number(build, label, "flows", (double)flows[l]);
+        json_build_number(build, label, "captures", split_captures(dataset, NULL, l));
     }
 }
 
-static void add_split(cJSON *object, const struct learn_result *result, const struct learn_options *options)
+static void add_split(struct json_build *build, cJSON *object, const struct learn_result *result,
+                      const struct learn_options *options)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, "split");
+    cJSON *json = json_build_object(build, object, "split");
 
-    cJSON_AddNumberToObject(json, "holdout", options->holdout);
-    cJSON_AddNumberToObject(json, "learnt", (double)result->train.n);
-    cJSON_AddNumberToObject(json, "held_out", (double)result->held_out.n);
-    cJSON_AddNumberToObject(json, "held_out_captures",
-                            result->evaluated ? (double)result->evaluation.n_captures : 0);
+    json_build_number(build, json, "holdout", options->holdout);
+    json_build_number(build, json, "learnt", (double)result->train.n);
+    json_build_number(build, json, "held_out", (double)result->held_out.n);
+    json_build_number(build, json, "held_out_captures",
+                      result->evaluated ? (double)result->evaluation.n_captures : 0);
 }
 
 /* Five digits are enough for a curve, and keep the header of the model file small. */
-static void add_series(cJSON *object, const char *key, const struct train_result *training, size_t offset)
+static void add_series(struct json_build *build, cJSON *object, const char *key,
+                       const struct train_result *training, size_t offset)
 {
-    cJSON *array = cJSON_AddArrayToObject(object, key);
+    cJSON *array = json_build_array(build, object, key);
 
     for (size_t i = 0; i < training->n_epochs && i < LEARN_HISTORY_MAX; i++) {
         double value;
@@ -82,7 +82,7 @@ static void add_series(cJSON *object, const char *key, const struct train_result
 
         memcpy(&value, (const char *)&training->epochs[i] + offset, sizeof(value));
         snprintf(text, sizeof(text), "%.5g", value);
-        cJSON_AddItemToArray(array, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
+        json_build_add(build, array, NULL, isfinite(value) ? cJSON_CreateRaw(text) : cJSON_CreateNull());
     }
 }
 
@@ -100,72 +100,75 @@ static const struct {
 
 enum { EPOCH_SERIES = sizeof(epoch_series) / sizeof(epoch_series[0]) };
 
-static void add_epochs(cJSON *object, const struct train_result *training)
+static void add_epochs(struct json_build *build, cJSON *object, const struct train_result *training)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, "epochs");
+    cJSON *json = json_build_object(build, object, "epochs");
 
-    cJSON_AddNumberToObject(json, "run", (double)training->n_epochs);
-    cJSON_AddNumberToObject(json, "best", training->best_epoch);
-    cJSON_AddBoolToObject(json, "stopped", training->stopped);
+    json_build_number(build, json, "run", (double)training->n_epochs);
+    json_build_number(build, json, "best", training->best_epoch);
+    json_build_bool(build, json, "stopped", training->stopped);
     for (size_t i = 0; i < EPOCH_SERIES; i++)
-        add_series(json, epoch_series[i].key, training, epoch_series[i].offset);
+        add_series(build, json, epoch_series[i].key, training, epoch_series[i].offset);
 }
 
-static void add_calibration(cJSON *object, const struct learn_result *result)
+static void add_calibration(struct json_build *build, cJSON *object, const struct learn_result *result)
 {
     static const char *const fitted_to[] = {[LEARN_CALIBRATED_NOT] = "nothing",
                                             [LEARN_CALIBRATED_HOLDOUT] = "hold-out",
                                             [LEARN_CALIBRATED_FOLDS] =
                                                 "cross-validation of the training part"};
     const struct calibration *calibration = &result->calibration;
-    cJSON *json = cJSON_AddObjectToObject(object, "calibration");
+    cJSON *json = json_build_object(build, object, "calibration");
     cJSON *labels;
 
-    add_text(json, "fitted_to", fitted_to[result->calibrated]);
-    cJSON_AddNumberToObject(json, "temperature", result->model->temperature);
+    json_build_text(build, json, "fitted_to", fitted_to[result->calibrated]);
+    json_build_number(build, json, "temperature", result->model->temperature);
     if (result->calibrated == LEARN_CALIBRATED_NOT || calibration->wanted == 0)
         return;
-    cJSON_AddNumberToObject(json, "wanted_precision", calibration->wanted);
-    labels = cJSON_AddObjectToObject(json, "labels");
+    json_build_number(build, json, "wanted_precision", calibration->wanted);
+    labels = json_build_object(build, json, "labels");
     for (size_t l = 0; l < result->model->tree->n_labels; l++) {
         const struct calibration_label *fitted = &calibration->labels[l];
-        cJSON *label = cJSON_AddObjectToObject(labels, result->model->tree->labels[l]);
+        cJSON *label = json_build_object(build, labels, result->model->tree->labels[l]);
 
-        cJSON_AddNumberToObject(label, "threshold", fitted->threshold);
-        cJSON_AddBoolToObject(label, "reached", fitted->reached);
-        cJSON_AddNumberToObject(label, "flows", (double)fitted->flows);
+        json_build_number(build, label, "threshold", fitted->threshold);
+        json_build_bool(build, label, "reached", fitted->reached);
+        json_build_number(build, label, "flows", (double)fitted->flows);
         if (!isnan(fitted->precision))
-            cJSON_AddNumberToObject(label, "precision", fitted->precision);
+            json_build_number(build, label, "precision", fitted->precision);
     }
 }
 
-static void add_evaluation(cJSON *object, const char *key, const struct evaluation *evaluation, bool there_is)
+static void add_evaluation(struct json_build *build, cJSON *object, const char *key,
+                           const struct evaluation *evaluation, bool there_is)
 {
-    cJSON_AddItemToObject(object, key, there_is ? evaluation_json(evaluation) : cJSON_CreateNull());
+    json_build_add(build, object, key, there_is ? evaluation_json(evaluation) : cJSON_CreateNull());
 }
 
 int provenance_write(struct learn_result *result, const struct dataset *dataset,
                      const struct learn_options *options, const struct train_recipe *recipe,
                      struct error *err)
 {
+    struct json_build *build = &(struct json_build){false};
     cJSON *object = cJSON_CreateObject();
     char seed[24];
     char *text;
 
     snprintf(seed, sizeof(seed), "%" PRIu64, options->seed);
-    add_text(object, "date", options->date);
-    add_text(object, "version", options->version);
-    add_text(object, "engine", options->engine->name);
-    add_text(object, "seed", seed);
-    add_text(object, "tree", result->model->tree->name);
-    add_recipe(object, recipe, result->train.n);
-    add_data(object, dataset);
-    add_split(object, result, options);
-    add_epochs(object, &result->training);
-    add_calibration(object, result);
-    add_evaluation(object, "hold_out", &result->evaluation, result->evaluated);
-    add_evaluation(object, "cross_validation", &result->crossval.evaluation, result->cross_validated);
-    cJSON_AddItemToObject(object, "gate", gate_json(&result->gate));
+    json_build_text(build, object, "date", options->date);
+    json_build_text(build, object, "version", options->version);
+    json_build_text(build, object, "engine", options->engine->name);
+    json_build_text(build, object, "seed", seed);
+    json_build_text(build, object, "tree", result->model->tree->name);
+    add_recipe(build, object, recipe, result->train.n);
+    add_data(build, object, dataset);
+    add_split(build, object, result, options);
+    add_epochs(build, object, &result->training);
+    add_calibration(build, object, result);
+    add_evaluation(build, object, "hold_out", &result->evaluation, result->evaluated);
+    add_evaluation(build, object, "cross_validation", &result->crossval.evaluation, result->cross_validated);
+    json_build_add(build, object, "gate", gate_json(&result->gate));
+    object = json_build_end(build, object);
     text = object != NULL ? cJSON_PrintUnformatted(object) : NULL;
     cJSON_Delete(object);
     if (text == NULL)
