@@ -361,6 +361,14 @@ static void set_constants(struct model *model, const struct moments *moments)
     }
 }
 
+static bool are_numbers(const struct moments *moments, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite((float)moments[i].mean) || !isfinite((float)sqrt(moments[i].squares)))
+            return false;
+    return true;
+}
+
 int encode_fit_constants(struct model *model, const struct record *const *records, size_t n)
 {
     const struct tree *tree = model->tree;
@@ -374,6 +382,8 @@ int encode_fit_constants(struct model *model, const struct record *const *record
             if (tree->elements[i].normalise != SIZE_MAX)
                 element_moments(batch, i, moments + tree->constants[tree->elements[i].normalise].offset);
     }
+    if (r == 0 && !are_numbers(moments, tree->n_constant_values))
+        r = -ERANGE;
     if (r == 0)
         set_constants(model, moments);
     batch_free(batch);

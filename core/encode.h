@@ -24,7 +24,8 @@ int encode_records(struct batch *batch, const struct model *model, const struct 
 
 /* Fit the normalisation constants of a model (mean, standard deviation + 0.05) to a set of records.
  *
- * Return: 0, -ENOMEM.
+ * Return: 0; -ERANGE (a column has values that are no numbers: its maps go too far), -ENOMEM: the model is as
+ * before.
  */
 int encode_fit_constants(struct model *model, const struct record *const *records, size_t n);
 

@@ -35,19 +35,19 @@ static size_t gather(const struct dataset *dataset, const struct subset *train, 
                      uint16_t *features, uint32_t *labels, double *weights, size_t n_labels)
 {
     struct random random = {.state = seed};
-    size_t n = 0, left = BASELINE_FLOWS;
+    size_t n = 0, left = BASELINE_FLOWS, remaining = 0;
 
     memset(weights, 0, n_labels * sizeof(*weights));
+    for (size_t i = 0; i < train->n; i++)
+        remaining += map[dataset->label[train->index[i]]] >= 0;
     for (size_t i = 0; i < train->n && left > 0; i++) {
         uint32_t record = train->index[i];
         int label = map[dataset->label[record]];
 
         /* Selection sampling: take `left` of those that remain (Knuth, TAOCP 3.4.2, algorithm S). */
-        if (random_below(&random, train->n - i) >= left)
+        if (label < 0 || random_below(&random, remaining--) >= left)
             continue;
         left--;
-        if (label < 0)
-            continue;
         features_of(dataset->records[record], features + n * FEATURES);
         labels[n++] = (uint32_t)label;
         weights[label]++;

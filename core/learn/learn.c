@@ -21,6 +21,9 @@ static int load_for_labels(struct tree **treep, const char *path, const struct d
     const char *labels[TREE_LABELS_MAX];
     size_t n = dataset->n_labels - (without_other && dataset_other(dataset) >= 0 ? 1 : 0);
 
+    if (n < TREE_LABELS_MIN)
+        return error_set(err, -EINVAL, "flows of %zu label%s, and %d are needed to learn to tell them apart",
+                         n, n == 1 ? "" : "s", TREE_LABELS_MIN);
     for (size_t l = 0; l < n; l++)
         labels[l] = dataset->labels[l];
     return tree_load(treep, path, labels, n, err);
@@ -381,6 +384,14 @@ static int choose_flows(const struct model *model, const struct dataset *dataset
                : 0;
 }
 
+static bool knows_any(const struct predictions *predictions)
+{
+    for (size_t i = 0; i < predictions->n; i++)
+        if (predictions->truth[i] >= 0)
+            return true;
+    return false;
+}
+
 int learn_evaluate(struct evaluation *evaluation, const struct model *model, const struct dataset *dataset,
                    const struct subset *subset, const struct engine_ops *engine,
                    const struct engine_options *engine_options, bool *heldout_only, struct error *err)
@@ -396,9 +407,9 @@ int learn_evaluate(struct evaluation *evaluation, const struct model *model, con
     predictions_init(&baseline, dataset, model->tree);
     r = predictions_append(&predictions, model, &flows, 0, engine, engine_options, err);
     if (r == 0) {
-        unsigned folds = fewest_captures(dataset, &flows);
+        unsigned folds = knows_any(&predictions) ? fewest_captures(dataset, &flows) : 0;
 
-        /* Too few captures for a baseline: its figures stay empty. */
+        /* Too few captures for a baseline, or only flows of "other": its figures stay empty. */
         if (folds >= 2)
             r = baseline_across_folds(&baseline, model->tree, &flows,
                                       folds < LEARN_FOLDS ? folds : LEARN_FOLDS, 1, err);

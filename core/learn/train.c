@@ -139,6 +139,10 @@ static int fit_constants(struct training *training)
         records[i] = training->dataset->records[training->train.index[i]];
     r = encode_fit_constants(training->model, records, training->train.n);
     free(records);
+    if (r == -ERANGE)
+        return error_set(training->err, -EBADMSG,
+                         "a standardised column of tree \"%s\" is no number: its maps go too far",
+                         training->model->tree->name);
     return r < 0 ? no_memory(training) : 0;
 }
 
@@ -364,7 +368,7 @@ static int run_epochs(struct training *training, struct train_result *result)
     unsigned epochs =
         training->options->last_epoch > 0 ? training->options->last_epoch : training->recipe->epochs;
 
-    result->epochs = calloc(epochs + 1u, sizeof(*result->epochs));
+    result->epochs = calloc((size_t)epochs + 1, sizeof(*result->epochs));
     if (result->epochs == NULL)
         return no_memory(training);
     while (result->n_epochs < epochs) {

@@ -115,6 +115,30 @@ START_TEST(folds_speak_about_every_flow_once)
 }
 END_TEST
 
+/* Flows that the tree has no label for take no place in the sample that is learnt from. */
+START_TEST(few_flows_of_the_classes_are_found_among_many_others)
+{
+    static const unsigned counts[] = {3, 0, 0, 0, 3, 0, 0, 0, 6 * BASELINE_FLOWS};
+    static const struct tree classes = {.name = "t", .n_labels = 2, .labels = {"news", "video"}};
+    struct dataset *dataset = flows_of_counts(labels, 3, 3, counts);
+    struct predictions predictions;
+    struct baseline *baseline;
+    struct error err = {0};
+    struct subset all;
+
+    ck_assert_int_eq(split_all(dataset, &all), 0);
+    ck_assert_msg(baseline_fit(&baseline, dataset, &classes, &all, 1, &err) == 0, "%s", err.text);
+    predictions_init(&predictions, dataset, &classes);
+    ck_assert_int_eq(baseline_predict(baseline, &predictions, &all, 0), 0);
+    for (size_t i = 0; i < 6; i++)
+        ck_assert_int_eq(predictions.logits[2 * i] < predictions.logits[2 * i + 1], predictions.truth[i]);
+    predictions_deinit(&predictions);
+    baseline_free(baseline);
+    subset_free(&all);
+    dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(nothing_to_learn_from_is_refused)
 {
     struct dataset *dataset = flows_even(labels, 3, 1, 1);
@@ -131,5 +155,6 @@ int main(void)
 {
     return UNIT_RUN("baseline", a_forest_learns_what_one_split_cannot,
                     equal_samples_become_one_leaf_of_weighted_shares, baseline_tells_captures_apart_by_ttl,
-                    folds_speak_about_every_flow_once, nothing_to_learn_from_is_refused);
+                    folds_speak_about_every_flow_once, few_flows_of_the_classes_are_found_among_many_others,
+                    nothing_to_learn_from_is_refused);
 }

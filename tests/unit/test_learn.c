@@ -370,6 +370,45 @@ START_TEST(cross_validation_prints_mean_and_spread)
 }
 END_TEST
 
+START_TEST(one_label_alone_is_refused)
+{
+    struct dataset *dataset = flows_even(labels, 1, 3, 5);
+    struct learn_options options = options_of(flowtree);
+    struct learn_result result;
+    struct error err;
+
+    ck_assert_int_eq(learn_model(&result, dataset, &options, &err), -EINVAL);
+    ck_assert_str_eq(err.text, "flows of 1 label, and 2 are needed to learn to tell them apart");
+    dataset_free(dataset);
+}
+END_TEST
+
+/* What a model without "other" does with traffic of no class can be asked without flows of the classes. */
+START_TEST(flows_of_other_alone_can_be_judged)
+{
+    static const char *const other[] = {"other"};
+    struct dataset *classes = flows_even(labels, 2, 2, 10), *others = flows_even(other, 1, 3, 5);
+    struct learn_options options = options_of(flowtree);
+    struct learn_result result = learn(classes, &options);
+    struct engine_options engine = {.threads = 1};
+    struct evaluation evaluation;
+    struct error err = {0};
+    bool heldout_only;
+
+    others->hash[0] = 'b';
+    ck_assert_msg(learn_evaluate(&evaluation, result.model, others, NULL, &engine_cpu, &engine, &heldout_only,
+                                 &err) == 0,
+                  "%s", err.text);
+    ck_assert_uint_eq(evaluation.unknowns, 15);
+    ck_assert(isnan(evaluation.all.accuracy));
+    ck_assert(isnan(evaluation.all.baseline_accuracy));
+    evaluation_deinit(&evaluation);
+    learn_result_deinit(&result);
+    dataset_free(classes);
+    dataset_free(others);
+}
+END_TEST
+
 START_TEST(wrong_requests_are_refused)
 {
     struct dataset *dataset = flows_even(labels, 3, 2, 5);
@@ -399,5 +438,5 @@ int main(void)
         a_stopped_model_is_judged_and_usable, trees_take_labels_from_the_folders_unless_they_name_them,
         cross_validation_speaks_about_every_flow_once_a_seed,
         a_stopped_cross_validation_keeps_the_seeds_that_are_complete, cross_validation_prints_mean_and_spread,
-        wrong_requests_are_refused);
+        one_label_alone_is_refused, flows_of_other_alone_can_be_judged, wrong_requests_are_refused);
 }

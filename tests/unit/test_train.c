@@ -3,6 +3,8 @@
 #include "core/learn/train.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <math.h>
 
 #include "core/learn/predict.h"
@@ -25,7 +27,7 @@ static const char small_tree[] =
     "  \"layers\": [{\"dense\": 16, \"activation\": \"relu\"}, {\"dropout\": 0.1},"
     "             {\"dense\": \"labels\", \"activation\": \"softmax\"}]}}";
 
-static struct model *new_model(const struct dataset *dataset, size_t n_labels, uint64_t seed)
+static struct model *model_of(const char *json, const struct dataset *dataset, size_t n_labels, uint64_t seed)
 {
     const char *names[TREE_LABELS_MAX];
     struct model *model;
@@ -34,10 +36,14 @@ static struct model *new_model(const struct dataset *dataset, size_t n_labels, u
 
     for (size_t l = 0; l < n_labels; l++)
         names[l] = dataset->labels[l];
-    ck_assert_msg(tree_parse(&tree, "small", small_tree, strlen(small_tree), names, n_labels, &err) == 0,
-                  "%s", err.text);
+    ck_assert_msg(tree_parse(&tree, "small", json, strlen(json), names, n_labels, &err) == 0, "%s", err.text);
     ck_assert_int_eq(model_new(&model, tree, seed), 0);
     return model;
+}
+
+static struct model *new_model(const struct dataset *dataset, size_t n_labels, uint64_t seed)
+{
+    return model_of(small_tree, dataset, n_labels, seed);
 }
 
 static struct train_recipe recipe_of(unsigned epochs)
@@ -434,6 +440,58 @@ START_TEST(what_cannot_be_learnt_is_refused)
 }
 END_TEST
 
+/* A model with such constants could be saved, and no more be loaded. */
+START_TEST(columns_that_are_no_numbers_are_refused)
+{
+    static const char far[] =
+        "{\"format\": 1, \"name\": \"far\", \"root\": {\"name\": \"root\", \"input\": {\"select\": ["
+        "{\"field\": \"bytes_in\", \"map\": [{\"scale\": 1e38}]}], \"standardise\": {\"clip\": 5}},"
+        "\"layers\": [{\"dense\": \"labels\", \"activation\": \"softmax\"}]}}";
+    struct dataset *dataset = flows_even(labels, 3, 2, 5);
+    struct train_recipe recipe = recipe_of(2);
+    struct train_options options = {.recipe = &recipe, .seed = 1, .engine = &engine_cpu};
+    struct model *model = model_of(far, dataset, 3, 1);
+    struct train_result result;
+    struct error err;
+
+    ck_assert_int_eq(split_all(dataset, &options.train), 0);
+    ck_assert_int_eq(train_model(model, dataset, &options, &result, &err), -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(err.text, "maps"));
+    ck_assert_float_eq(model->constants[0], 0);
+    ck_assert_float_eq(model->constants[1], 1);
+    model_free(model);
+    subset_free(&options.train);
+    dataset_free(dataset);
+}
+END_TEST
+
+/* As many epochs as can be said: memory for all of them, or none; never a wrapped sum of it. */
+START_TEST(epochs_without_end_are_stopped_or_refused)
+{
+    struct dataset *dataset = flows_even(labels, 3, 2, 5);
+    struct train_recipe recipe = recipe_of(UINT_MAX);
+    volatile sig_atomic_t at_once = 1;
+    struct train_options options = {.recipe = &recipe, .seed = 1, .engine = &engine_cpu, .stop = &at_once};
+    struct model *model = new_model(dataset, 3, 1);
+    struct train_result result;
+    struct error err;
+    int r;
+
+    ck_assert_int_eq(split_all(dataset, &options.train), 0);
+    r = train_model(model, dataset, &options, &result, &err);
+    if (r == 0) {
+        ck_assert(result.stopped);
+        ck_assert_uint_ge(malloc_usable_size(result.epochs), sizeof *result.epochs * (size_t)UINT_MAX);
+        train_result_deinit(&result);
+    } else {
+        ck_assert_int_eq(r, -ENOMEM);
+    }
+    model_free(model);
+    subset_free(&options.train);
+    dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(recipes_are_found_by_tree)
 {
     const struct train_recipe *notebook = train_recipe_find("notebook"),
@@ -470,5 +528,7 @@ int main(void)
         a_stop_keeps_the_epochs_that_are_complete, a_stop_in_the_first_epoch_leaves_what_was_learnt,
         partial_batches_are_kept_or_dropped_by_the_recipe, a_plateau_lowers_the_rate_down_to_its_minimum,
         patience_ends_training_that_does_not_get_better, flows_of_other_are_left_out_without_that_label,
-        what_cannot_be_learnt_is_refused, recipes_are_found_by_tree, rate_warms_up_and_falls_as_a_cosine);
+        what_cannot_be_learnt_is_refused, columns_that_are_no_numbers_are_refused,
+        epochs_without_end_are_stopped_or_refused, recipes_are_found_by_tree,
+        rate_warms_up_and_falls_as_a_cosine);
 }
