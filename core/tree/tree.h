@@ -27,12 +27,12 @@ enum {
     TREE_ELEMENTS_MAX = 64,
     TREE_DEPTH_MAX = 8,
     TREE_LAYERS_MAX = 16, /* of one element */
-    TREE_LABELS_MIN = 2, /* of one alone there is nothing to tell */
+    TREE_LABELS_MIN = 2,  /* of one alone there is nothing to tell */
     TREE_LABELS_MAX = 32,
     TREE_WIDTH_MAX = 4096, /* of any vector */
     TREE_WEIGHTS_MAX = 1 << 22,
     TREE_TENSORS_MAX = 1024, /* with those of the normalisation */
-    TREE_NAME_MAX = 48, /* octets of a name, with its NUL */
+    TREE_NAME_MAX = 48,      /* octets of a name, with its NUL */
     TREE_TENSOR_NAME_MAX = 128,
 };
 
