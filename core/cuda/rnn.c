@@ -6,7 +6,7 @@
  * packed ones. CUDNN_RNN_ALGO_STANDARD, a few launches a step, takes everything. So a layer has up to two
  * ways, and a batch goes through the first that takes it. Where lists are padded (TREE_PADDING_BATCH) they
  * have one length, and being packed or not is then the same memory. Whether cuDNN has a way for a layer on
- * this device is tried once, forward and back over two short lists; one that it refuses is left out.
+ * this device is tried once, forward and back over some short lists; one that it refuses is left out.
  *
  * Each way has an order of its own for the weights. It is asked for once, as a list of pieces
  * (kernels_rnn.h), by which one kernel packs all weights of the layer, and another takes the gradient back.
@@ -341,13 +341,13 @@ int rnn_backward(struct rnn *rnn, struct rnn_use *use, const struct layout_eleme
     return as_device_error(r, err);
 }
 
-/* Two lists of two steps on the device, for way_try(): lengths, x, y, dx one after the other. */
-enum { TRIED_LISTS = 2, TRIED_STEPS = 2, TRIED = TRIED_LISTS * TRIED_STEPS };
+/* Some lists of two steps on the device, for way_try(): lengths, x, y, dx one after the other. */
+enum { TRIED_LISTS = 32, TRIED_STEPS = 2, TRIED = TRIED_LISTS * TRIED_STEPS };
 
 /* Forward and back, once; nothing comes of it but whether cuDNN does it. */
 static int way_try(struct rnn *rnn, struct way *way, struct error *err)
 {
-    const uint32_t lengths[TRIED_LISTS] = {TRIED_STEPS, TRIED_STEPS};
+    uint32_t lengths[TRIED_LISTS];
     const struct layer *layer = rnn->layer;
     struct device *device = rnn->device;
     struct device_buffer memory = {0};
@@ -358,6 +358,8 @@ static int way_try(struct rnn *rnn, struct way *way, struct error *err)
 
     if (r < 0)
         return r;
+    for (size_t i = 0; i < TRIED_LISTS; i++)
+        lengths[i] = TRIED_STEPS;
     x = (float *)memory.at + TRIED_LISTS;
     y = x + TRIED * layer->in;
     dx = y + TRIED * layer->out;

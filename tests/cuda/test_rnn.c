@@ -57,6 +57,7 @@ static void *to_device(const void *host, size_t octets)
 
     ck_assert_int_eq(cudaMalloc(&at, octets), cudaSuccess);
     ck_assert_int_eq(cudaMemcpy(at, host, octets, cudaMemcpyHostToDevice), cudaSuccess);
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaSuccess); /* the device's stream does not wait for it */
     return at;
 }
 

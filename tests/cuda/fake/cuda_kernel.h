@@ -26,7 +26,7 @@
 
 /* What a block leaves in shared memory, the next one must not find: it is filled with NaN in between. The
  * address sanitizer guards variables only where it places them itself. */
-#ifdef __SANITIZE_ADDRESS__
+#if FAKE_SANITIZED
 #define __shared__ static
 #else
 #define __shared__ static __attribute__((section("fake_shared")))

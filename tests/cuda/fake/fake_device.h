@@ -18,6 +18,15 @@
 extern "C" {
 #endif
 
+/* The compilers say in two ways that the address sanitizer is on. */
+#ifdef __SANITIZE_ADDRESS__
+#define FAKE_SANITIZED 1
+#elif defined __has_feature
+#define FAKE_SANITIZED __has_feature(address_sanitizer)
+#else
+#define FAKE_SANITIZED 0
+#endif
+
 enum { FAKE_WARP = 32, FAKE_BARRIERS = 16 };
 
 struct fake_dim {

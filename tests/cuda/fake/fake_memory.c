@@ -10,11 +10,9 @@
 
 #include "tests/cuda/fake/fake_parts.h"
 
-#ifdef __SANITIZE_ADDRESS__
+#if FAKE_SANITIZED
 #include <sanitizer/asan_interface.h>
-enum { SANITIZED = 1 };
 #else
-enum { SANITIZED = 0 };
 #define __asan_poison_memory_region(at, size) ((void)(at), (void)(size))
 #define __asan_unpoison_memory_region(at, size) ((void)(at), (void)(size))
 #endif
@@ -88,14 +86,14 @@ static void red_zones(const struct block *block, void (*each)(unsigned char *zon
 
 static void zone_make(unsigned char *zone, size_t size)
 {
-    if (!SANITIZED)
+    if (!FAKE_SANITIZED)
         memset(zone, PATTERN, size);
     __asan_poison_memory_region(zone, size);
 }
 
 static void zone_check(unsigned char *zone, size_t size)
 {
-    for (size_t i = 0; !SANITIZED && i < size; i++)
+    for (size_t i = 0; !FAKE_SANITIZED && i < size; i++)
         if (zone[i] != PATTERN)
             fake_die("something was written beside an allocation");
 }

@@ -319,7 +319,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyK
 {
     cudaError_t r = cudaMemcpyAsync(to, from, size, kind, NULL);
 
-    return r != cudaSuccess ? r : fake_streams_run();
+    return r != cudaSuccess ? r : fake_stream_run(NULL);
 }
 
 cudaError_t cudaMemsetAsync(void *at, int value, size_t size, cudaStream_t stream)

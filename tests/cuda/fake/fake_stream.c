@@ -1,7 +1,8 @@
 /* Streams and events: work is queued, and done when somebody waits for it.
  *
  * An event is a place in a stream's queue. A stream that waits for one has a task which first has the other
- * stream do its work up to there. The stream NULL is in order with all others: they do what they have first.
+ * stream do its work up to there. The stream NULL is in order with all that were not made non-blocking: they
+ * do what they have first.
  */
 #include <stdlib.h>
 
@@ -10,7 +11,7 @@
 enum { STREAMS_MAX = 64 };
 
 struct fake_stream {
-    bool used;
+    bool used, blocking;
     struct fake_task *first, **end;
     uint64_t queued, done; /* tasks since it was made */
 };
@@ -56,20 +57,26 @@ static cudaError_t run_until(cudaStream_t stream, uint64_t until)
     return r;
 }
 
-cudaError_t fake_streams_run(void)
+static cudaError_t run_streams(bool only_blocking)
 {
     cudaError_t r = cudaSuccess;
 
     for (size_t i = 0; i < STREAMS_MAX; i++)
-        if (streams[i].used && run_until(&streams[i], streams[i].queued) != cudaSuccess)
+        if (streams[i].used && (streams[i].blocking || !only_blocking) &&
+            run_until(&streams[i], streams[i].queued) != cudaSuccess)
             r = cudaErrorLaunchFailure;
     return r;
+}
+
+cudaError_t fake_streams_run(void)
+{
+    return run_streams(false);
 }
 
 cudaError_t fake_stream_run(cudaStream_t stream)
 {
     need_stream(stream);
-    return stream == NULL ? fake_streams_run() : run_until(stream, stream->queued);
+    return stream == NULL ? run_streams(true) : run_until(stream, stream->queued);
 }
 
 void fake_stream_queue(cudaStream_t stream, void (*run)(void *), void (*drop)(void *), void *context)
@@ -79,7 +86,7 @@ void fake_stream_queue(cudaStream_t stream, void (*run)(void *), void (*drop)(vo
     need_stream(stream);
     *task = (struct fake_task){.run = run, .drop = drop, .context = context};
     if (stream == NULL) {
-        bool fails = fake_streams_run() != cudaSuccess;
+        bool fails = run_streams(true) != cudaSuccess;
 
         fake_memory_unlock();
         task_do(task, !fails && !fake_work_fails());
@@ -108,12 +115,12 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {
     cudaError_t r = fake_enter_cuda(FAKE_OTHER);
 
-    (void)flags;
     if (r != cudaSuccess)
         return r;
     for (size_t i = 0; i < STREAMS_MAX; i++)
         if (!streams[i].used) {
-            streams[i] = (struct fake_stream){.used = true, .end = &streams[i].first};
+            streams[i] = (struct fake_stream){
+                .used = true, .blocking = flags == cudaStreamDefault, .end = &streams[i].first};
             *stream = &streams[i];
             fake_hold(1);
             return cudaSuccess;

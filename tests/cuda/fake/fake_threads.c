@@ -13,7 +13,7 @@
 
 #include "tests/cuda/fake/fake_parts.h"
 
-#ifdef __SANITIZE_ADDRESS__
+#if FAKE_SANITIZED
 #include <sanitizer/common_interface_defs.h>
 #else
 #define __sanitizer_start_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
