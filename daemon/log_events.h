@@ -39,6 +39,16 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_L
     X(interface_up,      "926d9b19f8474fc395341d47aa06f47f", NOTICE)     \
     X(interface_gone,    "794be5e8cae643189fab4cea1fd24276", ERROR)      \
     X(interface_back,    "5e56718e7b09470487d3ff5e1ab97e21", NOTICE)     \
+    X(drops_begin,       "df8f1682f411446c906960d2b56be162", WARNING)    \
+    X(drops_end,         "4acf181c994e4b62a23c9536ed0a8f99", NOTICE)     \
+    X(overload_begin,    "fcad192f85104f429ac661d208e4f262", WARNING)    \
+    X(overload_end,      "fe0fb14045954b35b47496458ccc04cd", NOTICE)     \
+    X(table_full,        "a2f9da69da1b44d1be599299b445158b", WARNING)    \
+    X(table_fits,        "415eae0510e74ae3895b73d302962e14", NOTICE)     \
+    X(writing_slow,      "77c8b73176154e3ea5e049ec032f9dd7", WARNING)    \
+    X(writing_keeps_up,  "bd80c0ff550d46898e6ba9432e8968bf", NOTICE)     \
+    X(stalled,           "c0b01514eae74869b04d5773286a4c9f", ERROR)      \
+    X(moving,            "50904ed9ab164766a9760cd315d5cfa1", NOTICE)     \
     X(write_failed,      "f6f7bfaed6c2488fa95c7f93bfd7a595", ERROR)      \
     X(write_works,       "812b4a06a72749d0a8d21cd707aebb9e", NOTICE)     \
     X(sandbox_missing,   "47aad5e901744571b1c91e7d574d3282", WARNING)    \

@@ -17,6 +17,7 @@ enum {
     LOG_STATS_EVERY = 60, /* seconds */
     METRICS_EVERY = 15,
     STATUS_EVERY = 10,
+    CONDITIONS_EVERY = 1,
     WATCH_EVERY = 100000,    /* microseconds: how often watchers get what is new */
     WATCH_AT_ONCE = 1 << 16, /* octets */
 };
@@ -116,6 +117,28 @@ static void on_status(evutil_socket_t number, short what, void *context)
     service->said = now;
 }
 
+/* Say when a counter grows that should stand still. */
+static void on_conditions(evutil_socket_t number, short what, void *context)
+{
+    struct service *service = context;
+    struct stats_snapshot counts;
+
+    stats_read(pipeline_stats(service->pipeline), &counts);
+    conditions_look(&service->conditions, &counts, service->config.capture.interface, clock_monotonic());
+}
+
+/* Say why the watchdog is not fed, before it bites. which: the classifier or an interface; NULL: all goes
+ * well. */
+static void stalled_say(struct service *service, const char *which)
+{
+    if (which != NULL && !service->stalled)
+        log_event(LOG_EVENT_stalled, &(struct log_fields){.reason = which},
+                  "%s makes no progress; if that stays so, the service manager ends the daemon", which);
+    if (which == NULL && service->stalled)
+        log_event(LOG_EVENT_moving, NULL, "capture and classifier make progress again");
+    service->stalled = which != NULL;
+}
+
 /* Feed the service manager's watchdog: every capture loop has had its turn since the last time, and the
  * classifier has done something, unless it had nothing to do. */
 static void on_watchdog(evutil_socket_t number, short what, void *context)
@@ -123,14 +146,17 @@ static void on_watchdog(evutil_socket_t number, short what, void *context)
     struct service *service = context;
     struct classifier *classifier = pipeline_classifier(service->pipeline);
     struct classifier_status status = {0};
-    bool captures = true;
+    const char *stalled = NULL;
 
-    for (size_t i = 0; i < service->n_interfaces; i++)
-        captures &= live_progressed(service->live[i]);
     if (classifier != NULL)
         classifier_status(classifier, &status);
-    if (captures && (status.waiting == 0 || status.batches != service->batches_seen))
+    if (status.waiting > 0 && status.batches == service->batches_seen)
+        stalled = "the classifier";
+    for (size_t i = 0; i < service->n_interfaces; i++)
+        stalled = live_progressed(service->live[i]) ? stalled : service->interfaces[i];
+    if (stalled == NULL)
         (void)sd_notify(0, "WATCHDOG=1");
+    stalled_say(service, stalled);
     service->batches_seen = status.batches;
 }
 
@@ -176,6 +202,7 @@ int service_events_make(struct service *service, struct error *err)
         {SIGHUP, 0, on_reload},
         {SIGUSR1, 0, on_usr1},
         {0, WATCH_EVERY, on_watch},
+        {0, CONDITIONS_EVERY * 1000000, on_conditions},
         {0, STATUS_EVERY * 1000000, on_status},
         {0, METRICS_EVERY * 1000000, on_metrics},
         {0, LOG_STATS_EVERY * 1000000, on_log_stats},

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/conditions.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/installed.h"
@@ -49,7 +50,9 @@ struct service {
     uint64_t watched;                         /* position in `recent` up to which watchers have been served */
     int64_t started;                          /* microseconds since 1970 UTC */
     uint64_t reloads, reloads_failed;
+    struct conditions conditions;
     bool metrics_failing;  /* said already */
+    bool stalled;          /* said already */
     uint64_t batches_seen; /* by the watchdog, at its last look */
     uint64_t packets_said; /* in the status line, with the time of it (CLOCK_MONOTONIC) */
     uint64_t flows_said;

@@ -53,6 +53,8 @@ def check(stats, offered, logs):
     equal("flows judged", flows["finished"], verdicts["classified"] + verdicts["unknown"] + verdicts["not_classified"])
     equal("flows not classified", verdicts["not_classified"], sum(not_classified.values()))
     equal("flows classified", verdicts["classified"], sum(verdicts["labels"].values()))
+    for output in "verdicts", "records":
+        equal(f"{output} lost", stats[output]["lost"], sum(stats[output]["lost_by_cause"].values()))
     if offered != "-":
         equal("packets seen and offered", packets["seen"], int(offered))
     if logs != ["-"]:
