@@ -77,7 +77,7 @@ int sandbox_files(const struct sandbox_path *paths, size_t n, struct error *err)
     int result = 0;
 
     if (abi < 1)
-        return error_set(err, -ENOTSUP, "the kernel has no Landlock: %s", strerror(errno));
+        return error_set(err, -ENOTSUP, "files cannot be fenced in: no Landlock here: %s", strerror(errno));
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
     if (ruleset < 0)
         return error_set(err, -EIO, "no Landlock rule set: %s", strerror(errno));

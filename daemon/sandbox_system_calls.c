@@ -238,7 +238,7 @@ int sandbox_system_calls(enum sandbox_seccomp level, struct error *err)
         return 0;
     context = seccomp_init(otherwise);
     if (context == NULL)
-        return error_set(err, -ENOTSUP, "the kernel has no seccomp filters");
+        return error_set(err, -ENOTSUP, "system calls cannot be fenced in: no seccomp here");
     int result = allow_all(context, err);
     if (result == 0) {
         int loaded = seccomp_load(context);

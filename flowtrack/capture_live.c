@@ -109,6 +109,7 @@ static int activate(struct capture *capture, struct error *err)
     };
     int status = pcap_activate(capture->pcap);
     int code = -EIO;
+    const char *reason = pcap_statustostr(status);
     const char *detail = pcap_geterr(capture->pcap);
 
     if (status >= 0)
@@ -116,8 +117,9 @@ static int activate(struct capture *capture, struct error *err)
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].status == status)
             code = codes[i].code;
-    return error_set(err, code, "%s: %s%s%s", capture->name, pcap_statustostr(status), *detail ? ": " : "",
-                     detail);
+    if (strcmp(detail, reason) == 0)
+        detail = "";
+    return error_set(err, code, "%s: %s%s%s", capture->name, reason, *detail ? ": " : "", detail);
 }
 
 /* The index of the interface that has the name now, 0 if there is none. Asked through the socket we have,
