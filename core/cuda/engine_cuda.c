@@ -19,6 +19,7 @@ enum { PORTION_FLOWS = 65536, PORTION_SHARE = 4, PATH_MAX_LENGTH = DEVICE_NAME_M
 struct engine_cuda {
     struct engine base;
     struct device device;
+    unsigned threads;             /* that pack batches for the fused kernels */
     struct cuda_network *network; /* NULL: nothing is loaded */
     struct fused *fused;          /* NULL: not for this tree */
     float *weights;               /* (n_weights) on their way to the fused kernels */
@@ -42,10 +43,10 @@ static int cuda_open(struct engine **enginep, const struct engine_options *optio
     struct engine_cuda *cuda = calloc(1, sizeof *cuda);
     int rc;
 
-    (void)options;
     if (cuda == NULL)
         return no_memory(err);
     cuda->base.ops = &engine_cuda;
+    cuda->threads = options->threads;
     rc = device_open(&cuda->device, err);
     if (rc < 0) {
         free(cuda);
@@ -83,7 +84,7 @@ static int set_portion(struct engine_cuda *cuda, const struct tree *tree, struct
 /* The fused kernels, if they know all of the tree. */
 static int load_fused(struct engine_cuda *cuda, const struct model *model, struct error *err)
 {
-    int rc = fused_new(&cuda->fused, &cuda->device, model->tree, model->weights, err);
+    int rc = fused_new(&cuda->fused, &cuda->device, model->tree, model->weights, cuda->threads, err);
 
     if (rc == -ENOTSUP) {
         cuda->fused = NULL;

@@ -18,12 +18,13 @@ struct fused;
 
 /* Prepare a tree.
  *
- * weights: (tree->n_weights) on the host, packed for the kernels and copied.
+ * weights: (tree->n_weights) on the host, packed for the kernels and copied. threads: that pack large
+ * batches for the copy, 0: as many as the process may run on.
  *
  * Return: 0; -ENOTSUP: some layer has a shape there is no kernel for (err names it); -ENOMEM, -ENODEV.
  */
 int fused_new(struct fused **fusedp, struct device *device, const struct tree *tree, const float *weights,
-              struct error *err);
+              unsigned threads, struct error *err);
 void fused_free(struct fused *fused);
 
 /* Take other weights, (tree->n_weights) on the host. */

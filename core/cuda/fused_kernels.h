@@ -28,7 +28,7 @@ enum {
 
 /* One direction of one recurrent layer over a portion. */
 struct fused_walk {
-    const float *values;       /* (rows, n_columns) items of all flows */
+    const void *values;        /* (rows, n_columns) items of all flows, float or uint16_t */
     const uint32_t *first_row; /* (n_flows + 1) */
     const uint32_t *order;     /* (n_flows) flows by falling number of steps; NULL: as they come */
     const void *weights;       /* as the kernel wants them (fused_pack.h) */
@@ -38,6 +38,7 @@ struct fused_walk {
     uint32_t padded_rows; /* batch.h */
     uint32_t shape;       /* FUSED_SHAPE */
     uint32_t n_blocks;    /* fused_lanes_blocks() */
+    bool shorts;          /* values are uint16_t */
     bool backward;        /* from the last item to the first */
 };
 
@@ -75,9 +76,9 @@ struct fused_op {
 
 /* Columns of an element, or states of a walk. */
 struct fused_source {
-    const float *values;
+    const void *values;        /* (rows, width) float or uint16_t */
+    bool shorts;               /* the latter */
     const uint32_t *first_row; /* lists */
-    uint32_t width;
 };
 
 struct fused_tail {

@@ -1,13 +1,8 @@
 /* fused_portion.h - a part of a batch on its way through the fused kernels, on a stream of its own.
  *
- * Everything a portion needs goes to the device in one copy from page-locked memory: a table of walks and one
- * of sources, then for each element the rows of its columns, where each flow's rows begin, and the flows in
- * order of falling length, so that the sequences side by side end at about the same time. What comes back are
- * the logits. Two portions under way at once keep copies and kernels busy both.
- *
- * Values go over as the batch holds them, float32. The copy is what bounds large batches (one PCIe 5 link
- * carries 54 GB/s, the kernels need half its time): columns of whole numbers below 65,536, as lengths and ids
- * are, would do in 16 bits, which more than halves the octets of a flow of the notebook tree.
+ * Everything a portion needs goes to the device in one copy (fused_fill.h), headed by a table of walks and
+ * one of sources; what comes back are the logits. Two portions under way at once keep copies and kernels busy
+ * both.
  */
 #ifndef CORE_CUDA_FUSED_PORTION_H
 #define CORE_CUDA_FUSED_PORTION_H
@@ -18,6 +13,7 @@
 #include "core/batch.h"
 #include "core/cuda/device.h"
 #include "core/cuda/fused.h"
+#include "core/cuda/fused_fill.h"
 #include "core/cuda/fused_plan.h"
 
 /* A plan and its weights on the device. */
@@ -26,6 +22,7 @@ struct fused_program {
     const char *packed;         /* device: fused_pack() */
     bool has_tensor;            /* the weights are within what tensor cores take */
     enum fused_kernels kernels; /* as chosen */
+    struct pool *pool;          /* threads that fill portions */
 };
 
 struct fused_portion {

@@ -5,6 +5,7 @@
  * neighbouring weights. Few flows are spread over more blocks.
  */
 #include "core/cuda/fused_kernels.h"
+#include "core/cuda/fused_value.cuh"
 #include "core/cuda/launch.h"
 
 enum { QUAD = 4, FLOATS = FUSED_PLACES_MAX * (8 + QUAD), BLOCKS_ENOUGH = 256 };
@@ -41,7 +42,9 @@ static __device__ __forceinline__ float activate(enum activation activation, flo
 static __device__ float row_value(const struct group *group, const struct fused_op *op, uint32_t flow,
                                   uint32_t i)
 {
-    return group->tail->sources[op->from].values[(size_t)(group->first + flow) * op->out + i];
+    const struct fused_source *source = &group->tail->sources[op->from];
+
+    return fused_value(source->values, source->shorts, (size_t)(group->first + flow) * op->out + i);
 }
 
 static __device__ float item_value(const struct group *group, const struct fused_op *op, uint32_t flow,
@@ -51,13 +54,16 @@ static __device__ float item_value(const struct group *group, const struct fused
     const uint32_t *first_row = source->first_row + group->first + flow;
     uint32_t row = first_row[0] + i / op->out;
 
-    return row < first_row[1] ? source->values[(size_t)row * op->out + i % op->out] : 0.0F;
+    return row < first_row[1]
+               ? fused_value(source->values, source->shorts, (size_t)row * op->out + i % op->out)
+               : 0.0F;
 }
 
 static __device__ float embedding_value(const struct group *group, const struct fused_op *op, uint32_t flow,
                                         uint32_t i)
 {
-    float chosen = group->tail->sources[op->from].values[group->first + flow];
+    const struct fused_source *source = &group->tail->sources[op->from];
+    float chosen = fused_value(source->values, source->shorts, group->first + flow);
     uint32_t row = !(chosen > 0.0F) ? 0 : chosen < (float)op->rows ? (uint32_t)chosen : op->rows - 1;
 
     return group->tail->weights[op->weights + row * op->out + i];

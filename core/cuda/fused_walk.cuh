@@ -9,6 +9,7 @@
 #define CORE_CUDA_FUSED_WALK_CUH
 
 #include "core/cuda/fused_kernels.h"
+#include "core/cuda/fused_value.cuh"
 #include "core/cuda/warp.cuh"
 
 /* The flow of a rank; UINT32_MAX beyond the last. */
@@ -21,7 +22,7 @@ static __device__ __forceinline__ uint32_t fused_flow(const struct fused_walk *w
 
 /* The items of a flow; beyond the last one none. */
 struct fused_sequence {
-    uint32_t first; /* float of the walk's values */
+    uint32_t first; /* of the walk's values */
     uint32_t rows, steps;
 };
 
@@ -44,7 +45,9 @@ static __device__ __forceinline__ float fused_sequence_value(const struct fused_
 {
     uint32_t row = walk->backward ? sequence->steps - 1 - step : step;
 
-    return row < sequence->rows ? walk->values[sequence->first + row * walk->n_columns + column] : 0.0F;
+    return row < sequence->rows
+               ? fused_value(walk->values, walk->shorts, sequence->first + row * walk->n_columns + column)
+               : 0.0F;
 }
 
 static __device__ __forceinline__ float fused_power(float sum)

@@ -96,7 +96,7 @@ int fused_trial_run(const struct fused_trial *trial, enum fused_kernels kernels,
 
     if (rc < 0)
         return rc;
-    rc = fused_new(&fused, &device, trial->model->tree, trial->model->weights, err);
+    rc = fused_new(&fused, &device, trial->model->tree, trial->model->weights, 2, err);
     if (rc == 0) {
         fused_choose(fused, kernels);
         rc = fused_forward(fused, trial->batch, logits, err);

@@ -110,13 +110,13 @@ END_TEST
 /* More than the portions that are under way at once. */
 START_TEST(large_batches_are_cut_into_portions)
 {
-    struct fused_inputs inputs = {.n = 50001, .packets = 1, .purpose = ENCODE_SERVING};
+    struct fused_inputs inputs = {.n = 35001, .packets = 4, .purpose = ENCODE_SERVING};
     struct random random = {.state = 4};
     struct fused_trial trial;
     double difference;
 
     fake_reset(NULL);
-    fused_trial_init(&trial, &random, recurrent_tree("gru", 7, 2, false, "none"), 2, &inputs);
+    fused_trial_init(&trial, &random, recurrent_tree("gru", 7, 4, false, "none"), 2, &inputs);
     difference = fused_trial_difference(&trial, FUSED_KERNELS_BY_SIZE);
     ck_assert_msg(difference < PROBABILITY_LIMIT, "off by %g", difference);
     ck_assert_uint_eq(fake_leaks(), 0);
@@ -166,7 +166,7 @@ START_TEST(weights_can_be_changed)
     fake_reset(NULL);
     fused_trial_init(&trial, &random, fused_trial_tree_file("flowtree"), 1, &inputs);
     ck_assert_int_eq(device_open(&device, NULL), 0);
-    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, NULL), 0);
+    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, 2, NULL), 0);
     for (unsigned k = 0; k < 3; k++) {
         ck_assert_int_eq(fused_forward(fused, trial.batch, logits, NULL), 0);
         ck_assert_double_lt(fused_trial_compare(&trial, logits, trial.logits), PROBABILITY_LIMIT);
@@ -198,6 +198,35 @@ START_TEST(weights_beyond_a_half_are_no_obstacle)
     fused_trial_answer(&trial);
     check_trial(&trial, PROBABILITY_LIMIT);
     fused_trial_deinit(&trial);
+}
+END_TEST
+
+/* Numbers that 16 bits hold go over in 16 bits, others as they are; wherever the first other one stands. */
+START_TEST(whole_numbers_and_others)
+{
+    static const float others[] = {1, 65535, 65536, -1, 0.5F, 1e9F};
+    struct fused_inputs inputs = {.n = 60, .packets = 12, .full = true, .purpose = ENCODE_SERVING};
+    struct random random = {.state = 9};
+
+    fake_reset(NULL);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct fused_trial trial;
+        const struct tree *tree;
+
+        fused_trial_init(&trial, &random, fused_trial_tree_file("notebook"), 1, &inputs);
+        tree = trial.model->tree;
+        for (size_t e = 0; e < tree->n_elements; e++) {
+            struct batch_input *input = &trial.batch->inputs[e];
+            size_t n = input->n_rows * tree->elements[e].n_columns;
+
+            for (size_t k = 0; k < n; k++)
+                input->values[k] = (float)random_below(&random, 3);
+            input->values[n / 2 + 3] = others[i];
+        }
+        fused_trial_answer(&trial);
+        check_trial(&trial, PROBABILITY_LIMIT);
+        fused_trial_deinit(&trial);
+    }
 }
 END_TEST
 
@@ -240,5 +269,6 @@ int main(void)
     return UNIT_RUN("fused", shipped_trees_are_as_exact_as_float32, every_shape_and_what_lies_between,
                     any_number_of_flows, large_batches_are_cut_into_portions,
                     random_trees_agree_or_are_refused, weights_can_be_changed,
-                    weights_beyond_a_half_are_no_obstacle, large_inputs_lose_nothing);
+                    weights_beyond_a_half_are_no_obstacle, whole_numbers_and_others,
+                    large_inputs_lose_nothing);
 }

@@ -150,7 +150,7 @@ START_TEST(after_a_failure_the_next_batch_goes_through)
     fake_reset(NULL);
     small_trial(&trial);
     ck_assert_int_eq(device_open(&device, NULL), 0);
-    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, NULL), 0);
+    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, 2, NULL), 0);
     for (unsigned buffers = 0; buffers < 4; buffers++) { /* one more is there each time */
         fake_fail(FAKE_MEMORY, buffers > 0 ? 1 : 0, FAKE_NO_MEMORY, true);
         ck_assert_int_eq(fused_forward(fused, trial.batch, logits, NULL), -ENOMEM);
