@@ -159,7 +159,7 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
                    : result == 0   ? 0
                                    : capture_live_failed(capture, err);
         next.time = capture_time_of(&header->ts);
-    } while (next.time < capture->shared);
+    } while (capture_came_to_everyone(capture, next.time));
     next.captured = header->caplen;
     next.wire = header->len;
     if (capture->stream && (damage = capture_stream_damage(capture->stream)) != NULL)

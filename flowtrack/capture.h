@@ -109,9 +109,9 @@ typedef void capture_packet_fn(void *context, const struct capture_packet *packe
 int capture_dispatch(struct capture *capture, int limit, capture_packet_fn *on_packet, void *context,
                      struct error *err);
 
-/* Live: descriptor to wait on, and the longest time to wait in microseconds (0: none required). */
+/* Live: descriptor to wait on, for a few hundredths of a second at most: a packet may be due though the
+ * descriptor does not say so. */
 int capture_descriptor(const struct capture *capture);
-int64_t capture_required_timeout(const struct capture *capture);
 
 /* Live: whether the interface is up. A capture outlives an interface that goes down and comes back.
  *

@@ -25,9 +25,10 @@ struct capture {
 
     /* Interfaces. */
     int index;      /* of the interface when it was opened; 0: "any" and other devices without one */
-    int64_t shared; /* from this time on packets are dealt out; those before came to everyone; microseconds
-                     */
-    uint32_t last_drop; /* libpcap's counter, which wraps */
+    int64_t shared; /* from this time on packets are dealt out; those before came to everyone; microseconds.
+                       INT64_MIN: none of those is left */
+    int64_t shared_trust; /* CLOCK_MONOTONIC, microseconds: until when there may be some */
+    uint32_t last_drop;   /* libpcap's counter, which wraps */
     uint64_t dropped;
     int loss_files[CAPTURE_LOSS_FILES]; /* the interface's counters, open since the start; -1: none */
     uint64_t losses_at_start;
@@ -35,6 +36,9 @@ struct capture {
 };
 
 int64_t capture_time_of(const struct timeval *time);
+
+/* Whether a packet of this time came before packets were dealt out. */
+bool capture_came_to_everyone(struct capture *capture, int64_t time);
 
 /* Give back what an interface needed besides libpcap. */
 void capture_live_close(struct capture *capture);

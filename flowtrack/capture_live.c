@@ -1,8 +1,8 @@
 /* capture_live.c - packets from an interface.
  *
  * libpcap maps a kernel ring (TPACKET_V3) and hands out its blocks when they are full or older than the
- * time-out. It lives through an interface going down by itself: it asks for frequent calls then (required
- * time-out) and gives an error only when the interface is gone.
+ * time-out. It lives through an interface going down by itself, if it is called now and then, and gives an
+ * error only when the interface is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,10 @@
 #include "flowtrack/capture_internal.h"
 #include "flowtrack/fanout.h"
 
-enum { BLOCK_TIMEOUT_MS = 10 }; /* how long a packet may lie in a block that does not fill */
+enum {
+    BLOCK_TIMEOUT_MS = 10,  /* how long a packet may lie in a block that does not fill */
+    SHARED_TRUST = 1000000, /* microseconds within which packets from before they were dealt out are read */
+};
 
 /* ---- losses ---- */
 
@@ -223,11 +226,18 @@ static int group_make(const struct capture *capture, const struct capture_live_o
     return n;
 }
 
+static int64_t now(clockid_t clock)
+{
+    struct timespec time;
+
+    (void)clock_gettime(clock, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
 /* Until the last one has joined, packets come to several captures: they are passed over. */
 static int share(struct capture **captures, size_t n, const struct capture_live_options *options,
                  struct error *err)
 {
-    struct timespec now;
     uint32_t argument;
     int r = group_make(captures[0], options, &argument, err);
 
@@ -235,9 +245,10 @@ static int share(struct capture **captures, size_t n, const struct capture_live_
         capture_live_close(captures[i]); /* the first one counts what the interface loses */
         r = option_set(captures[i], PACKET_FANOUT, &argument, sizeof argument, err);
     }
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    for (size_t i = 0; i < n; i++)
-        captures[i]->shared = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    for (size_t i = 0; i < n; i++) {
+        captures[i]->shared = now(CLOCK_REALTIME);
+        captures[i]->shared_trust = now(CLOCK_MONOTONIC) + SHARED_TRUST;
+    }
     return r;
 }
 
@@ -285,8 +296,21 @@ int capture_live_failed(struct capture *capture, struct error *err)
 
 /* ---- reading ---- */
 
+/* The ring is in order, so behind the first packet that was dealt out there is none from before. Nor is there
+ * one when the ring has been read for a while: should the clock be set back in that time, every packet would
+ * look like one. */
+bool capture_came_to_everyone(struct capture *capture, int64_t time)
+{
+    if (__builtin_expect(capture->shared == INT64_MIN, 1))
+        return false;
+    if (time < capture->shared && now(CLOCK_MONOTONIC) < capture->shared_trust)
+        return true;
+    capture->shared = INT64_MIN;
+    return false;
+}
+
 struct dispatch {
-    const struct capture *capture;
+    struct capture *capture;
     capture_packet_fn *on_packet;
     void *context;
 };
@@ -301,7 +325,7 @@ static void on_frame(u_char *context, const struct pcap_pkthdr *header, const u_
         .bytes = bytes,
     };
 
-    if (packet.time >= dispatch->capture->shared)
+    if (!capture_came_to_everyone(dispatch->capture, packet.time))
         dispatch->on_packet(dispatch->context, &packet);
 }
 
@@ -320,11 +344,4 @@ int capture_dispatch(struct capture *capture, int limit, capture_packet_fn *on_p
 int capture_descriptor(const struct capture *capture)
 {
     return pcap_get_selectable_fd(capture->pcap);
-}
-
-int64_t capture_required_timeout(const struct capture *capture)
-{
-    const struct timeval *timeout = pcap_get_required_select_timeout(capture->pcap);
-
-    return timeout ? (int64_t)timeout->tv_sec * 1000000 + timeout->tv_usec : 0;
 }
