@@ -113,27 +113,49 @@ static uint32_t chunks_of(uint32_t n)
     return chunks < CHUNKS_MAX ? chunks : (uint32_t)CHUNKS_MAX;
 }
 
-/* sums (size) += the sums of the chunks, (n_chunks, size). */
-static __global__ void add_chunks(float *sums, const float *chunks, uint32_t n_chunks, size_t size)
+/* Sums in the making. */
+struct sums {
+    float *to; /* (size) is added to */
+    size_t size;
+    float *chunks; /* (n_chunks, size) */
+    uint32_t n_chunks;
+};
+
+static __device__ void put_sum(const struct sums *sums, uint32_t chunk, size_t at, float sum)
 {
-    for (struct cells at = cells_begin(1); at.row < size; cells_next(&at, 1)) {
+    if (sums->n_chunks == 1)
+        sums->to[at] += sum;
+    else
+        sums->chunks[chunk * sums->size + at] = sum;
+}
+
+static __global__ void add_chunks(struct sums sums)
+{
+    for (struct cells at = cells_begin(1); at.row < sums.size; cells_next(&at, 1)) {
         float sum = 0.0F;
 
-        for (uint32_t k = 0; k < n_chunks; k++)
-            sum += chunks[k * size + at.row];
-        sums[at.row] += sum;
+        for (uint32_t k = 0; k < sums.n_chunks; k++)
+            sum += sums.chunks[k * sums.size + at.row];
+        sums.to[at.row] += sum;
     }
+}
+
+static cudaError_t finish_sums(cudaStream_t stream, const struct sums *sums)
+{
+    if (sums->n_chunks > 1)
+        KERNEL_LAUNCH(add_chunks, cells_blocks(sums->size, 1), CELLS_THREADS, 0, stream, *sums);
+    return cudaGetLastError();
 }
 
 /* Rows of a chunk, for as many columns as there are threads: where the matrix is narrow, several rows side by
  * side, which are added up at the end. */
-static __global__ void sum_chunk(float *chunks, const float *x, uint32_t n, uint32_t width, uint32_t n_chunks)
+static __global__ void sum_chunk(struct sums to, const float *x, uint32_t n, uint32_t width)
 {
     __shared__ float sums[CELLS_THREADS];
-    uint32_t chunk = blockIdx.x % n_chunks, first_column = blockIdx.x / n_chunks * CELLS_THREADS;
+    uint32_t chunk = blockIdx.x % to.n_chunks, first_column = blockIdx.x / to.n_chunks * CELLS_THREADS;
     uint32_t columns = width - first_column < CELLS_THREADS ? width - first_column : CELLS_THREADS;
     uint32_t rows = CELLS_THREADS / columns, row = threadIdx.x / columns, column = threadIdx.x % columns;
-    size_t begin = (size_t)n * chunk / n_chunks, end = (size_t)n * (chunk + 1) / n_chunks;
+    size_t begin = (size_t)n * chunk / to.n_chunks, end = (size_t)n * (chunk + 1) / to.n_chunks;
     float sum = 0.0F;
 
     for (size_t p = begin + row; row < rows && p < end; p += rows)
@@ -144,7 +166,7 @@ static __global__ void sum_chunk(float *chunks, const float *x, uint32_t n, uint
         return;
     for (uint32_t k = 1; k < rows; k++)
         sum += sums[k * columns + column];
-    chunks[(size_t)chunk * width + first_column + column] = sum;
+    put_sum(&to, chunk, first_column + column, sum);
 }
 
 size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width)
@@ -155,14 +177,13 @@ size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width)
 cudaError_t kernel_sum_rows(cudaStream_t stream, float *sums, const float *x, uint32_t n, uint32_t width,
                             float *scratch)
 {
-    uint32_t n_chunks = chunks_of(n), tiles = (width + CELLS_THREADS - 1) / CELLS_THREADS;
+    struct sums to = {sums, width, scratch, chunks_of(n)};
+    uint32_t tiles = (width + CELLS_THREADS - 1) / CELLS_THREADS;
 
     if (n == 0)
         return cudaSuccess;
-    KERNEL_LAUNCH(sum_chunk, tiles * n_chunks, CELLS_THREADS, 0, stream, scratch, x, n, width, n_chunks);
-    KERNEL_LAUNCH(add_chunks, cells_blocks(width, 1), CELLS_THREADS, 0, stream, sums, scratch, n_chunks,
-                  (size_t)width);
-    return cudaGetLastError();
+    KERNEL_LAUNCH(sum_chunk, tiles * to.n_chunks, CELLS_THREADS, 0, stream, to, x, n, width);
+    return finish_sums(stream, &to);
 }
 
 /* Row of a table for a value: cut to a whole number, limited to the table. */
@@ -191,13 +212,13 @@ cudaError_t kernel_embedding(cudaStream_t stream, float *y, const float *table, 
 
 /* One tile of the table, one chunk of the rows: a thread has its own columns, so that it needs to wait for
  * nobody. */
-static __global__ void embedding_chunk(float *chunks, uint32_t rows, const float *dy, const float *x,
-                                       uint32_t n, uint32_t units, uint32_t n_chunks, uint32_t tile_rows)
+static __global__ void embedding_chunk(struct sums to, uint32_t rows, const float *dy, const float *x,
+                                       uint32_t n, uint32_t units, uint32_t tile_rows)
 {
     __shared__ float tile[EMBEDDING_TILE];
-    uint32_t chunk = blockIdx.x % n_chunks, first = blockIdx.x / n_chunks * tile_rows;
+    uint32_t chunk = blockIdx.x % to.n_chunks, first = blockIdx.x / to.n_chunks * tile_rows;
     uint32_t here = rows - first < tile_rows ? rows - first : tile_rows;
-    size_t begin = (size_t)n * chunk / n_chunks, end = (size_t)n * (chunk + 1) / n_chunks;
+    size_t begin = (size_t)n * chunk / to.n_chunks, end = (size_t)n * (chunk + 1) / to.n_chunks;
 
     for (uint32_t row = 0; row < here; row++)
         for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
@@ -210,7 +231,7 @@ static __global__ void embedding_chunk(float *chunks, uint32_t rows, const float
     }
     for (uint32_t row = 0; row < here; row++)
         for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
-            chunks[((size_t)chunk * rows + first + row) * units + u] = tile[row * units + u];
+            put_sum(&to, chunk, (size_t)(first + row) * units + u, tile[row * units + u]);
 }
 
 static uint32_t embedding_chunks(uint32_t rows, uint32_t n, uint32_t units)
@@ -230,15 +251,12 @@ size_t kernel_embedding_scratch(uint32_t rows, uint32_t n, uint32_t units)
 cudaError_t kernel_embedding_backward(cudaStream_t stream, float *dtable, uint32_t rows, const float *dy,
                                       const float *x, uint32_t n, uint32_t units, float *scratch)
 {
-    uint32_t n_chunks = embedding_chunks(rows, n, units);
+    struct sums to = {dtable, (size_t)rows * units, scratch, embedding_chunks(rows, n, units)};
     uint32_t tile_rows = EMBEDDING_TILE / units, tiles = (rows + tile_rows - 1) / tile_rows;
-    size_t size = (size_t)rows * units;
 
     if (n == 0)
         return cudaSuccess;
-    KERNEL_LAUNCH(embedding_chunk, tiles * n_chunks, EMBEDDING_THREADS, 0, stream, scratch, rows, dy, x, n,
-                  units, n_chunks, tile_rows);
-    KERNEL_LAUNCH(add_chunks, cells_blocks(size, 1), CELLS_THREADS, 0, stream, dtable, scratch, n_chunks,
-                  (size_t)rows * units);
-    return cudaGetLastError();
+    KERNEL_LAUNCH(embedding_chunk, tiles * to.n_chunks, EMBEDDING_THREADS, 0, stream, to, rows, dy, x, n,
+                  units, tile_rows);
+    return finish_sums(stream, &to);
 }
