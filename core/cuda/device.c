@@ -36,21 +36,32 @@ static int make_handles(struct device *device, struct error *err)
     return 0;
 }
 
+static int check_kernels(const struct device *device, struct error *err)
+{
+    cudaError_t status = kernel_image();
+
+    if (status == cudaErrorNoKernelImageForDevice) {
+        (void)cudaGetLastError();
+        return error_set(err, -ENODEV,
+                         "cuda engine: %s has compute capability %d.%d, and no kernels were built for it",
+                         device->name, device->capability / 10, device->capability % 10);
+    }
+    return status_cuda(status, "cudaFuncGetAttributes", err);
+}
+
 static int open_one(struct device *device, struct error *err)
 {
     int r = device_enter(device, err);
 
     if (r == 0)
         r = describe(device, err);
-    if (r == 0 && kernel_image() != cudaSuccess) {
-        (void)cudaGetLastError();
-        r = error_set(err, -ENODEV,
-                      "cuda engine: %s has compute capability %d.%d, and no kernels were built for it",
-                      device->name, device->capability / 10, device->capability % 10);
-    }
+    if (r == 0)
+        r = check_kernels(device, err);
     if (r == 0)
         r = make_handles(device, err);
-    return r == -ENOTSUP ? -ENODEV : r;
+    if (r == -ENOTSUP) /* a library that refuses the device */
+        r = err != NULL ? (err->code = -ENODEV) : -ENODEV;
+    return r;
 }
 
 /* How many devices there are. */

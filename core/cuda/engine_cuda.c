@@ -101,6 +101,9 @@ static int cuda_load(struct engine *engine, const struct model *model, struct er
     struct engine_cuda *cuda = engine_cuda_from(engine);
     int rc;
 
+    rc = device_enter(&cuda->device, err);
+    if (rc < 0)
+        return rc;
     unload(cuda);
     rc = cuda_network_new(&cuda->network, &cuda->device, model->tree, model->weights, err);
     if (rc == 0)
@@ -131,12 +134,12 @@ static int refresh_fused(struct engine_cuda *cuda, struct error *err)
 static int cuda_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
-    int rc = 0;
+    int rc = device_enter(&cuda->device, err);
 
     cuda->judged = NULL;
-    if (cuda->fused == NULL)
+    if (rc == 0 && cuda->fused == NULL)
         return cuda_network_forward(cuda->network, batch, logits, err);
-    if (cuda->fused_outdated)
+    if (rc == 0 && cuda->fused_outdated)
         rc = refresh_fused(cuda, err);
     if (rc == 0)
         rc = fused_forward(cuda->fused, batch, logits, err);
@@ -149,36 +152,44 @@ static int cuda_backward(struct engine *engine, const struct batch *batch,
                          const struct engine_targets *targets, double *loss, float *logits, struct error *err)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = device_enter(&cuda->device, err);
 
     cuda->judged = NULL;
-    return cuda_network_backward(cuda->network, batch, targets, loss, logits, err);
+    return rc < 0 ? rc : cuda_network_backward(cuda->network, batch, targets, loss, logits, err);
 }
 
 static int cuda_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = device_enter(&cuda->device, err);
 
     cuda->fused_outdated = true;
-    return cuda_network_step(cuda->network, optimizer, err);
+    return rc < 0 ? rc : cuda_network_step(cuda->network, optimizer, err);
 }
 
 static int cuda_weights(struct engine *engine, float *weights, struct error *err)
 {
-    return cuda_network_weights(engine_cuda_from(engine)->network, weights, err);
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = device_enter(&cuda->device, err);
+
+    return rc < 0 ? rc : cuda_network_weights(cuda->network, weights, err);
 }
 
 static int cuda_gradient(struct engine *engine, float *gradient, struct error *err)
 {
-    return cuda_network_gradient(engine_cuda_from(engine)->network, gradient, err);
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int rc = device_enter(&cuda->device, err);
+
+    return rc < 0 ? rc : cuda_network_gradient(cuda->network, gradient, err);
 }
 
 /* The fused kernels keep nothing of what elements give: the batch goes through the network once more. */
 static int cuda_output(struct engine *engine, size_t element, float *values, struct error *err)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
-    int rc = 0;
+    int rc = device_enter(&cuda->device, err);
 
-    if (cuda->judged != NULL)
+    if (rc == 0 && cuda->judged != NULL)
         rc = cuda_network_forward(cuda->network, cuda->judged, NULL, err);
     if (rc < 0)
         return rc;
@@ -195,6 +206,7 @@ static void cuda_close(struct engine *engine)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
 
+    (void)device_enter(&cuda->device, NULL); /* gone or not, all is given back */
     unload(cuda);
     device_close(&cuda->device);
     free(cuda);

@@ -85,7 +85,12 @@ static __global__ void move_weights(struct adam adam, uint32_t n, float *weights
 static cudaError_t start_norm(cudaStream_t stream, const float *gradient, uint32_t n, double clip,
                               unsigned blocks, double *scratch)
 {
+    cudaError_t failed;
+
     KERNEL_LAUNCH(sum_squares, blocks, CELLS_THREADS, 0, stream, gradient, n, scratch);
+    failed = cudaGetLastError();
+    if (failed != cudaSuccess)
+        return failed;
     KERNEL_LAUNCH(find_scale, 1, CELLS_THREADS, 0, stream, scratch, blocks, clip);
     return cudaGetLastError();
 }

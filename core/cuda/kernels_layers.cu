@@ -140,10 +140,14 @@ static __global__ void add_chunks(struct sums sums)
     }
 }
 
+/* After the start of what makes the chunks. */
 static cudaError_t finish_sums(cudaStream_t stream, const struct sums *sums)
 {
-    if (sums->n_chunks > 1)
-        KERNEL_LAUNCH(add_chunks, cells_blocks(sums->size, 1), CELLS_THREADS, 0, stream, *sums);
+    cudaError_t failed = cudaGetLastError();
+
+    if (failed != cudaSuccess || sums->n_chunks == 1)
+        return failed;
+    KERNEL_LAUNCH(add_chunks, cells_blocks(sums->size, 1), CELLS_THREADS, 0, stream, *sums);
     return cudaGetLastError();
 }
 

@@ -44,10 +44,15 @@ static __global__ void sum_losses(const double *flow_loss, uint32_t n, double *l
 cudaError_t kernel_loss(cudaStream_t stream, const float *logits, const uint32_t *labels, const float *shares,
                         uint32_t n, uint32_t n_labels, double *flow_loss, double *loss, float *dlogits)
 {
+    cudaError_t failed;
+
     if (n == 0)
         return cudaSuccess;
     KERNEL_LAUNCH(flow_losses, cells_blocks(n, 1), CELLS_THREADS, 0, stream, logits, labels, shares, n,
                   n_labels, flow_loss, dlogits);
+    failed = cudaGetLastError();
+    if (failed != cudaSuccess)
+        return failed;
     KERNEL_LAUNCH(sum_losses, 1, CELLS_THREADS, 0, stream, flow_loss, n, loss);
     return cudaGetLastError();
 }

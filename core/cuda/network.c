@@ -201,11 +201,36 @@ static int fetch_logits(struct cuda_network *network, uint32_t n_flows, struct e
     return 0;
 }
 
+static int release_rnn(struct cuda_network *network, struct rnn *rnn, struct error *err)
+{
+    (void)network;
+    (void)err;
+    rnn_release(rnn);
+    return 0;
+}
+
+/* Give back all memory that has grown with batches: what a large one took in part a small one may need. */
+static void release(struct cuda_network *network)
+{
+    for (size_t i = 0; i < network->tree->n_elements; i++)
+        for (size_t l = 0; l < network->tree->elements[i].n_layers; l++)
+            rnn_use_deinit(&network->elements[i].layers[l].use);
+    (void)each_rnn(network, release_rnn, NULL);
+    device_buffer_deinit(&network->layout.memory);
+    device_buffer_deinit(&network->kept.memory);
+    device_buffer_deinit(&network->passing.memory);
+    pinned_buffer_deinit(&network->layout.staging);
+    pinned_buffer_deinit(&network->targets);
+    pinned_buffer_deinit(&network->results);
+}
+
 /* The end of a pass. rc: how it went so far. logits: may be NULL. */
 static int finish(struct cuda_network *network, uint32_t n_flows, int rc, float *logits, struct error *err)
 {
     if (rc < 0) {
         (void)device_wait(network->device, NULL);
+        if (rc == -ENOMEM)
+            release(network);
         return rc;
     }
     rc = device_wait(network->device, err);

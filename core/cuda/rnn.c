@@ -101,7 +101,10 @@ static int make_zeros(struct rnn *rnn, size_t n, struct error *err)
     int r = device_buffer_reserve(rnn->device, zeros, n, sizeof(float), err);
 
     if (r == 0 && zeros->octets != before)
-        CUDA_TRY(cudaMemsetAsync(zeros->at, 0, zeros->octets, rnn->device->stream));
+        r = status_cuda(cudaMemsetAsync(zeros->at, 0, zeros->octets, rnn->device->stream), "cudaMemsetAsync",
+                        err);
+    if (r < 0)
+        device_buffer_deinit(zeros);
     return r;
 }
 
@@ -222,6 +225,13 @@ int rnn_new(struct rnn **rnnp, struct device *device, const struct layer *layer,
     return 0;
 }
 
+void rnn_release(struct rnn *rnn)
+{
+    device_buffer_deinit(&rnn->work);
+    device_buffer_deinit(&rnn->states);
+    device_buffer_deinit(&rnn->zeros);
+}
+
 void rnn_free(struct rnn *rnn)
 {
     if (rnn == NULL)
@@ -230,9 +240,7 @@ void rnn_free(struct rnn *rnn)
         rnn_way_deinit(&rnn->ways[i]);
     if (rnn->dropout != NULL)
         (void)cudnnDestroyDropoutDescriptor(rnn->dropout);
-    device_buffer_deinit(&rnn->work);
-    device_buffer_deinit(&rnn->states);
-    device_buffer_deinit(&rnn->zeros);
+    rnn_release(rnn);
     free(rnn);
 }
 

@@ -35,6 +35,9 @@ int rnn_new(struct rnn **rnnp, struct device *device, const struct layer *layer,
 void rnn_free(struct rnn *rnn);
 void rnn_use_deinit(struct rnn_use *use);
 
+/* Give back the memory that grows with batches; the next one takes what it needs. */
+void rnn_release(struct rnn *rnn);
+
 /* Take the layer's weights from the weight block, both on the device, order of tree->tensors. */
 int rnn_pack(struct rnn *rnn, const struct tree *tree, const float *weights, struct error *err);
 

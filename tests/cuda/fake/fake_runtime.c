@@ -420,11 +420,10 @@ void fake_launch_queue(const struct fake_launch *launch, cudaStream_t stream)
     cudaError_t r = fake_enter_cuda(FAKE_LAUNCH);
     struct fake_launch *mine;
 
-    if (r == cudaSuccess) {
+    if (r == cudaSuccess)
         r = launch_check(launch);
+    if (r != cudaSuccess) { /* a start that succeeds leaves an error as it was */
         fake_set_error(r);
-    }
-    if (r != cudaSuccess) {
         launch->drop(launch->arguments);
         return;
     }

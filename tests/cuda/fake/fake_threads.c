@@ -290,7 +290,8 @@ static void run_block(const struct fake_launch *launch, struct fake_dim at)
     block.begun = block.ended = block.n_ready = 0;
     memset(block.threads, 0, block.n * sizeof *block.threads);
     memset(block.arrived, 0, sizeof block.arrived);
-    memset(block.shared, 0xff, launch->shared);
+    if (launch->shared > 0)
+        memset(block.shared, 0xff, launch->shared);
     if (__start_fake_shared != NULL)
         memset(__start_fake_shared, 0xff, (size_t)(__stop_fake_shared - __start_fake_shared));
     fake_index.block = at;
