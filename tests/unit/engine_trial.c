@@ -9,11 +9,16 @@
 
 void trial_init(struct trial *trial, struct random *random, size_t n_flows)
 {
+    trial_init_tree(trial, random_tree(random), random, n_flows);
+}
+
+void trial_init_tree(struct trial *trial, struct tree *tree, struct random *random, size_t n_flows)
+{
     struct record *records = calloc(n_flows + 1, sizeof *records);
     const struct record *pointers[TRIAL_FLOWS_MAX];
 
     ck_assert_ptr_nonnull(records);
-    ck_assert_int_eq(model_new(&trial->model, random_tree(random), random_next(random)), 0);
+    ck_assert_int_eq(model_new(&trial->model, tree, random_next(random)), 0);
     ck_assert_int_eq(batch_new(&trial->batch, trial->model->tree), 0);
     for (size_t i = 0; i < n_flows; i++) {
         random_record(random, &records[i], 20);

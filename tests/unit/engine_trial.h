@@ -18,6 +18,9 @@ struct trial {
 };
 
 void trial_init(struct trial *trial, struct random *random, size_t n_flows);
+/* The same with a certain tree, which goes over to the trial. */
+void trial_init_tree(struct trial *trial, struct tree *tree, struct random *random, size_t n_flows);
+
 void trial_deinit(struct trial *trial);
 
 /* An engine with the trial's model. */

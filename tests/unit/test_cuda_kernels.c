@@ -1,0 +1,478 @@
+/* Each kernel of core/cuda against the same thing done plainly, on the fake device, with sizes around those
+ * of threads, blocks and chunks. */
+#include "core/cuda/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/cpu/adam.h"
+#include "core/dropout.h"
+#include "core/random.h"
+#include "tests/cuda/fake/fake.h"
+#include "tests/unit/unit.h"
+
+static struct random dice;
+static cudaStream_t stream;
+
+static void begin(void)
+{
+    dice.state = 31;
+    fake_reset(NULL);
+    ck_assert_int_eq(cudaStreamCreate(&stream), 0);
+}
+
+static void end(void)
+{
+    ck_assert_int_eq(cudaStreamDestroy(stream), 0);
+    ck_assert_uint_eq(fake_leaks(), 0);
+}
+
+/* An array on both sides: host is sent by put(), and fetched by get(). */
+struct array {
+    void *host, *device;
+    size_t octets;
+};
+
+static struct array array_new(size_t n, size_t size)
+{
+    struct array a = {.octets = n * size};
+
+    a.host = calloc(n + 1, size);
+    ck_assert_ptr_nonnull(a.host);
+    ck_assert_int_eq(cudaMalloc(&a.device, a.octets), 0);
+    return a;
+}
+
+static void array_free(struct array *a)
+{
+    free(a->host);
+    ck_assert_int_eq(cudaFree(a->device), 0);
+}
+
+static void put(const struct array *a)
+{
+    ck_assert_int_eq(cudaMemcpy(a->device, a->host, a->octets, cudaMemcpyHostToDevice), 0);
+}
+
+static void get(struct array *a)
+{
+    ck_assert_int_eq(cudaStreamSynchronize(stream), 0);
+    ck_assert_int_eq(cudaMemcpy(a->host, a->device, a->octets, cudaMemcpyDeviceToHost), 0);
+}
+
+/* Numbers in -1 .. 1. */
+static struct array floats_new(size_t n)
+{
+    struct array a = array_new(n, sizeof(float));
+
+    for (size_t i = 0; i < n; i++)
+        ((float *)a.host)[i] = (float)(2 * random_unit(&dice) - 1);
+    put(&a);
+    return a;
+}
+
+static const uint32_t counts[] = {1, 2, 31, 255, 256, 257, 700, 5000};
+static const uint32_t widths[] = {1, 3, 16, 255, 257, 600};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+START_TEST(rows_add_up_column_by_column)
+{
+    begin();
+    for (size_t i = 0; i < COUNT(counts); i++)
+        for (size_t k = 0; k < COUNT(widths); k++) {
+            uint32_t n = counts[i], width = widths[k];
+            struct array x, sums, scratch;
+            const float *values;
+            float *before;
+
+            if ((size_t)n * width > 1 << 20)
+                continue;
+            x = floats_new((size_t)n * width);
+            sums = floats_new(width);
+            scratch = array_new(kernel_sum_rows_scratch(n, width), sizeof(float));
+            values = x.host;
+            before = calloc(width, sizeof *before);
+            memcpy(before, sums.host, sums.octets);
+            ck_assert_int_eq(kernel_sum_rows(stream, sums.device, x.device, n, width, scratch.device), 0);
+            get(&sums);
+            for (uint32_t c = 0; c < width; c++) {
+                double sum = (double)before[c];
+
+                for (uint32_t r = 0; r < n; r++)
+                    sum += (double)values[(size_t)r * width + c];
+                ck_assert_double_eq_tol((double)((float *)sums.host)[c], sum, 1e-6 * (10 + sqrt(n)));
+            }
+            free(before);
+            array_free(&x);
+            array_free(&sums);
+            array_free(&scratch);
+        }
+    end();
+}
+END_TEST
+
+static uint32_t table_row(float x, uint32_t rows)
+{
+    if (!(x >= 1))
+        return 0;
+    return x >= (float)rows ? rows - 1 : (uint32_t)x;
+}
+
+static void check_embedding(uint32_t rows, uint32_t units, uint32_t n)
+{
+    static const float odd[] = {-1.0F, -0.5F, 0.0F, 0.99F, 1.99F, NAN, INFINITY, -INFINITY, 1e30F};
+    struct array x = floats_new(n), y = array_new((size_t)n * units, sizeof(float));
+    struct array table = floats_new((size_t)rows * units), dy = floats_new((size_t)n * units);
+    struct array dtable = array_new((size_t)rows * units, sizeof(float));
+    struct array scratch = array_new(kernel_embedding_scratch(rows, n, units), sizeof(float));
+    const float *chosen = x.host;
+    double *want = calloc((size_t)rows * units, sizeof *want);
+
+    for (uint32_t i = 0; i < n; i++)
+        ((float *)x.host)[i] = i < COUNT(odd) ? odd[i] : (float)(random_unit(&dice) * 1.2 * (double)rows);
+    put(&x);
+    put(&dtable);
+    ck_assert_int_eq(kernel_embedding(stream, y.device, table.device, rows, x.device, n, units), 0);
+    ck_assert_int_eq(
+        kernel_embedding_backward(stream, dtable.device, rows, dy.device, x.device, n, units, scratch.device),
+        0);
+    get(&y);
+    get(&dtable);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t row = table_row(chosen[i], rows);
+
+        ck_assert_mem_eq((float *)y.host + (size_t)i * units, (float *)table.host + row * units,
+                         units * sizeof(float));
+        for (uint32_t u = 0; u < units; u++)
+            want[row * units + u] += (double)((float *)dy.host)[(size_t)i * units + u];
+    }
+    for (size_t i = 0; i < (size_t)rows * units; i++)
+        ck_assert_double_eq_tol((double)((float *)dtable.host)[i], want[i], 1e-6 * (10 + sqrt(n)));
+    free(want);
+    array_free(&x);
+    array_free(&y);
+    array_free(&table);
+    array_free(&dy);
+    array_free(&dtable);
+    array_free(&scratch);
+}
+
+START_TEST(embeddings_choose_rows_and_give_back_to_them)
+{
+    begin();
+    check_embedding(1, 1, 9);
+    check_embedding(7, 3, 300);
+    check_embedding(256, 8, 2000);
+    check_embedding(600, 33, 700);   /* several tiles */
+    check_embedding(3, 4096, 20);    /* a row a tile */
+    check_embedding(66000, 64, 300); /* one chunk, as more would not fit */
+    end();
+}
+END_TEST
+
+/* Three parts and an index with holes, there and back. */
+START_TEST(items_are_joined_from_parts_and_split_again)
+{
+    enum { N = 300, ROWS = 400, PARTS = 3, WIDTH = 9, FIRST = 1 };
+    static const uint32_t part_widths[PARTS] = {1, 5, 2};
+    struct array whole, index, parts[PARTS], back[PARTS];
+    struct kernel_items items = {.n = N, .width = WIDTH, .n_parts = PARTS};
+    uint32_t column = FIRST;
+    float first[1];
+
+    begin();
+    whole = floats_new((size_t)N * WIDTH);
+    index = array_new(N, sizeof(uint32_t));
+    for (uint32_t i = 0; i < N; i++)
+        ((uint32_t *)index.host)[i] = i % 7 == 0 ? KERNEL_NOTHING : ROWS - 1 - i;
+    put(&index);
+    items.whole = whole.device;
+    items.index = index.device;
+    for (unsigned k = 0; k < PARTS; k++) {
+        parts[k] = floats_new((size_t)ROWS * part_widths[k]);
+        back[k] = floats_new((size_t)ROWS * part_widths[k]);
+        items.parts[k] = (struct kernel_part){parts[k].device, back[k].device, part_widths[k], column};
+        column += part_widths[k];
+    }
+    ck_assert_int_eq(kernel_join(stream, &items), 0);
+    ck_assert_int_eq(kernel_split(stream, &items), 0);
+    ck_assert_int_eq(cudaStreamSynchronize(stream), 0);
+    for (unsigned k = 0; k < PARTS; k++) {
+        float *before = calloc(ROWS, part_widths[k] * sizeof *before);
+
+        memcpy(before, back[k].host, back[k].octets);
+        get(&back[k]);
+        for (uint32_t row = 0; row < ROWS; row++) {
+            uint32_t i = ROWS - 1 - row;
+            const void *want = i < N && i % 7 != 0 ? parts[k].host : before;
+
+            ck_assert_mem_eq((float *)back[k].host + row * part_widths[k],
+                             (const float *)want + row * part_widths[k], part_widths[k] * sizeof(float));
+        }
+        free(before);
+    }
+    memcpy(first, whole.host, sizeof first);
+    get(&whole);
+    for (uint32_t i = 0; i < N; i++) {
+        const float *row = (float *)whole.host + (size_t)i * WIDTH;
+
+        for (uint32_t c = FIRST; i % 7 == 0 && c < WIDTH; c++)
+            ck_assert_float_eq(row[c], 0);
+    }
+    ck_assert_float_eq(((float *)whole.host)[0], first[0]); /* no part's */
+    for (unsigned k = 0; k < PARTS; k++) {
+        array_free(&parts[k]);
+        array_free(&back[k]);
+    }
+    array_free(&whole);
+    array_free(&index);
+    end();
+}
+END_TEST
+
+static double activated(enum activation activation, double x)
+{
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return x > 0 ? x : 0;
+    case ACTIVATION_TANH:
+        return tanh(x);
+    case ACTIVATION_SIGMOID:
+        return 1 / (1 + exp(-x));
+    default:
+        return x;
+    }
+}
+
+static double slope(enum activation activation, double y)
+{
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return y > 0 ? 1 : 0;
+    case ACTIVATION_TANH:
+        return 1 - y * y;
+    case ACTIVATION_SIGMOID:
+        return y * (1 - y);
+    default:
+        return 1;
+    }
+}
+
+START_TEST(activations_and_their_slopes)
+{
+    enum { N = 300, WIDTH = 7 };
+
+    begin();
+    for (int a = 0; a < ACTIVATIONS; a++) {
+        struct array y = floats_new(N * WIDTH), bias = floats_new(WIDTH), dy = floats_new(N * WIDTH);
+        float *x = calloc(N * WIDTH, sizeof *x), *before = calloc(N * WIDTH, sizeof *before);
+
+        ((float *)y.host)[0] = 90.0F; /* beyond what exp() in float32 holds */
+        ((float *)y.host)[1] = -90.0F;
+        put(&y);
+        memcpy(x, y.host, y.octets);
+        memcpy(before, dy.host, dy.octets);
+        ck_assert_int_eq(kernel_bias_activation(stream, y.device, bias.device, N, WIDTH, (enum activation)a),
+                         0);
+        ck_assert_int_eq(
+            kernel_activation_backward(stream, dy.device, y.device, N, WIDTH, (enum activation)a), 0);
+        get(&y);
+        get(&dy);
+        for (size_t i = 0; i < N * WIDTH; i++) {
+            double got = (double)((float *)y.host)[i];
+
+            ck_assert_double_eq_tol(
+                got, activated((enum activation)a, (double)x[i] + (double)((float *)bias.host)[i % WIDTH]),
+                1e-5);
+            ck_assert_double_eq_tol((double)((float *)dy.host)[i],
+                                    (double)before[i] * slope((enum activation)a, got), 1e-6);
+        }
+        free(x);
+        free(before);
+        array_free(&y);
+        array_free(&bias);
+        array_free(&dy);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(dropout_is_that_of_the_other_engines)
+{
+    enum { N = 300, WIDTH = 5 };
+    const float rate = 0.3F;
+    struct array x, y, instance, step;
+
+    begin();
+    x = floats_new(N * WIDTH);
+    y = array_new(N * WIDTH, sizeof(float));
+    instance = array_new(N, sizeof(uint32_t));
+    step = array_new(N, sizeof(uint32_t));
+    for (uint32_t i = 0; i < N; i++) {
+        ((uint32_t *)instance.host)[i] = (uint32_t)random_below(&dice, 40);
+        ((uint32_t *)step.host)[i] = (uint32_t)random_below(&dice, 100);
+    }
+    put(&instance);
+    put(&step);
+    for (int sequence = 0; sequence < 2; sequence++) {
+        ck_assert_int_eq(kernel_dropout(stream, y.device, x.device, N, WIDTH,
+                                        sequence ? instance.device : NULL, sequence ? step.device : NULL,
+                                        dropout_layer_key(9, 2, 1), rate),
+                         0);
+        get(&y);
+        for (uint32_t i = 0; i < N * WIDTH; i++) {
+            uint32_t row = i / WIDTH;
+            uint32_t key = dropout_instance_key(dropout_layer_key(9, 2, 1),
+                                                sequence ? ((uint32_t *)instance.host)[row] : row);
+            uint32_t value = (sequence ? ((uint32_t *)step.host)[row] : 0) * WIDTH + i % WIDTH;
+
+            ck_assert_float_eq(((float *)y.host)[i], ((float *)x.host)[i] * dropout_factor(key, value, rate));
+        }
+    }
+    array_free(&x);
+    array_free(&y);
+    array_free(&instance);
+    array_free(&step);
+    end();
+}
+END_TEST
+
+/* Loss of one flow, and the gradient of its logits, plainly. */
+static double flow_loss(const float *z, uint32_t n_labels, uint32_t label, double share, double *gradient)
+{
+    double largest = (double)z[0], total = 0;
+
+    for (uint32_t i = 0; i < n_labels; i++)
+        largest = fmax(largest, (double)z[i]);
+    for (uint32_t i = 0; i < n_labels; i++)
+        total += exp((double)z[i] - largest);
+    for (uint32_t i = 0; i < n_labels; i++)
+        gradient[i] = share * (exp((double)z[i] - largest) / total - (i == label));
+    return share * (log(total) + largest - (double)z[label]);
+}
+
+START_TEST(the_loss_is_a_weighted_mean)
+{
+    static const uint32_t flows[] = {1, 255, 257, 3000};
+
+    begin();
+    for (size_t k = 0; k < COUNT(flows); k++)
+        for (uint32_t n_labels = 1; n_labels <= TREE_LABELS_MAX; n_labels += 31) {
+            uint32_t n = flows[k];
+            struct array logits = floats_new((size_t)n * n_labels), shares = floats_new(n);
+            struct array labels = array_new(n, sizeof(uint32_t));
+            struct array each = array_new(n, sizeof(double)), loss = array_new(1, sizeof(double));
+            struct array gradient = array_new((size_t)n * n_labels, sizeof(float));
+            double want = 0, flow_gradient[TREE_LABELS_MAX];
+
+            for (uint32_t i = 0; i < n; i++) {
+                ((uint32_t *)labels.host)[i] = (uint32_t)random_below(&dice, n_labels);
+                for (uint32_t c = 0; i % 3 == 0 && c < n_labels; c++) /* sure of itself */
+                    ((float *)logits.host)[i * n_labels + c] *= 800.0F;
+            }
+            put(&logits);
+            put(&labels);
+            ck_assert_int_eq(kernel_loss(stream, logits.device, labels.device, shares.device, n, n_labels,
+                                         each.device, loss.device, gradient.device),
+                             0);
+            get(&loss);
+            get(&gradient);
+            for (uint32_t i = 0; i < n; i++) {
+                want +=
+                    flow_loss((float *)logits.host + (size_t)i * n_labels, n_labels,
+                              ((uint32_t *)labels.host)[i], (double)((float *)shares.host)[i], flow_gradient);
+                for (uint32_t c = 0; c < n_labels; c++)
+                    ck_assert_double_eq_tol((double)((float *)gradient.host)[i * n_labels + c],
+                                            flow_gradient[c], 1e-7);
+            }
+            ck_assert_double_eq_tol(*(double *)loss.host, want, 1e-9 * n);
+            array_free(&logits);
+            array_free(&shares);
+            array_free(&labels);
+            array_free(&each);
+            array_free(&loss);
+            array_free(&gradient);
+        }
+    end();
+}
+END_TEST
+
+static void check_adam(const struct optimizer *optimizer, uint32_t n)
+{
+    struct array weights = floats_new(n), gradient = floats_new(n);
+    struct array mean = array_new(n, sizeof(float)), variance = array_new(n, sizeof(float));
+    struct array scratch = array_new(KERNEL_NORM_SCRATCH, sizeof(double));
+    float *want = calloc(n, sizeof *want), *m = calloc(n, sizeof *m), *v = calloc(n, sizeof *v);
+
+    memcpy(want, weights.host, weights.octets);
+    put(&mean);
+    put(&variance);
+    for (uint64_t step = 1; step <= 3; step++) {
+        ck_assert_int_eq(kernel_adam(stream, optimizer, step, n, weights.device, gradient.device, mean.device,
+                                     variance.device, scratch.device),
+                         0);
+        adam_step(optimizer, step, n, want, gradient.host, m, v);
+    }
+    get(&weights);
+    for (uint32_t i = 0; i < n; i++)
+        ck_assert_double_eq_tol((double)((float *)weights.host)[i], (double)want[i], 1e-6);
+    free(want);
+    free(m);
+    free(v);
+    array_free(&weights);
+    array_free(&gradient);
+    array_free(&mean);
+    array_free(&variance);
+    array_free(&scratch);
+}
+
+START_TEST(a_step_is_that_of_the_cpu_engine)
+{
+    static const struct optimizer optimizers[] = {
+        {OPTIMIZER_ADAM, 1e-3, 0.9, 0.999, 1e-7, 0, 0},
+        {OPTIMIZER_ADAM, 1e-2, 0.9, 0.99, 1e-7, 0, 0.5},
+        {OPTIMIZER_ADAMW, 5e-3, 0.9, 0.999, 1e-8, 1e-2, 0},
+        {OPTIMIZER_ADAMW, 5e-3, 0.9, 0.999, 1e-8, 1e-2, 1e6}, /* a limit that is not met */
+    };
+    static const uint32_t sizes[] = {1, 255, 257, 9000};
+
+    begin();
+    for (size_t i = 0; i < COUNT(optimizers); i++)
+        for (size_t k = 0; k < COUNT(sizes); k++)
+            check_adam(&optimizers[i], sizes[k]);
+    end();
+}
+END_TEST
+
+START_TEST(nothing_to_do_starts_nothing)
+{
+    struct kernel_items items = {.width = 1, .n_parts = 1, .parts = {{.width = 1}}};
+    struct kernel_sequence sequence = {0};
+    uint64_t launches;
+
+    begin();
+    launches = fake_calls(FAKE_LAUNCH);
+    ck_assert_int_eq(kernel_join(stream, &items), 0);
+    ck_assert_int_eq(kernel_split(stream, &items), 0);
+    ck_assert_int_eq(kernel_sequence(stream, &sequence), 0);
+    ck_assert_int_eq(kernel_flat(stream, NULL, NULL, 0, 3), 0);
+    ck_assert_int_eq(kernel_bias_activation(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
+    ck_assert_int_eq(kernel_activation_backward(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
+    ck_assert_int_eq(kernel_sum_rows(stream, NULL, NULL, 0, 3, NULL), 0);
+    ck_assert_int_eq(kernel_embedding(stream, NULL, NULL, 3, NULL, 0, 3), 0);
+    ck_assert_int_eq(kernel_embedding_backward(stream, NULL, 3, NULL, NULL, 0, 3, NULL), 0);
+    ck_assert_int_eq(kernel_dropout(stream, NULL, NULL, 0, 3, NULL, NULL, 0, 0.5F), 0);
+    ck_assert_int_eq(kernel_loss(stream, NULL, NULL, NULL, 0, 3, NULL, NULL, NULL), 0);
+    ck_assert_uint_eq(fake_calls(FAKE_LAUNCH), launches);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    return UNIT_RUN("cuda_kernels", rows_add_up_column_by_column,
+                    embeddings_choose_rows_and_give_back_to_them, items_are_joined_from_parts_and_split_again,
+                    activations_and_their_slopes, dropout_is_that_of_the_other_engines,
+                    the_loss_is_a_weighted_mean, a_step_is_that_of_the_cpu_engine,
+                    nothing_to_do_starts_nothing);
+}
