@@ -19,7 +19,11 @@ enum {
     LINE_OCTETS_MAX = 1024 * 1024, /* the tls and http features of Joy make long lines */
     TEXT_STEP = 128 * 1024,        /* read at once, so that a line is parsed while it is in the cache */
     TEXT_MAX = LINE_OCTETS_MAX + TEXT_STEP,
+    BYTE_ORDER_MARK_OCTETS = 3,
 };
+
+/* Some editors put it in front of the first line (RFC 8259 section 8.1). */
+static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 struct archive_reader {
     const char *path;
@@ -114,6 +118,11 @@ static bool next_line(struct archive_reader *reader, const char **linep, size_t 
     *whole = newline != NULL;
     reader->begin = reader->searched = newline != NULL ? reader->begin + *lengthp + 1 : reader->end;
     reader->line++;
+    if (reader->line == 1 && *lengthp >= BYTE_ORDER_MARK_OCTETS &&
+        memcmp(*linep, byte_order_mark, BYTE_ORDER_MARK_OCTETS) == 0) {
+        *linep += BYTE_ORDER_MARK_OCTETS;
+        *lengthp -= BYTE_ORDER_MARK_OCTETS;
+    }
     return true;
 }
 

@@ -5,8 +5,9 @@
  * the features that a record does not keep (tls, dns, http, ppi, ...) are left out.
  *
  * Reading takes what any Joy version wrote: keys in any order, unknown keys of any content, no `ip`, no `in`,
- * numbers with a fraction (cut off) or an exponent. The text has to be JSON, with one exception: in 2018 Joy
- * did not escape the backslashes of its strings.
+ * numbers with a fraction (cut off) or an exponent. Every record has `packets`, if empty (joy-records section
+ * 9): without that key a line is damaged, not a flow without payload. The text has to be JSON, with one
+ * exception: in 2018 Joy did not escape the backslashes of its strings.
  */
 #ifndef FLOWTRACK_RECORD_JSON_H
 #define FLOWTRACK_RECORD_JSON_H

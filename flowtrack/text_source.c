@@ -122,16 +122,18 @@ static ssize_t read_member(struct text_source *source, char *buffer, size_t room
     z_stream *stream = &source->stream;
     unsigned asked = room < UINT_MAX ? (unsigned)room : UINT_MAX;
     int rc_input = 0, rc = source->rc_inflate;
+    bool at_end;
 
     stream->next_out = (unsigned char *)buffer;
     stream->avail_out = asked;
     while (rc == Z_OK && stream->avail_out > 0) {
         rc_input = want_input(source, 1, err);
-        if (rc_input != 0 || stream->avail_in == 0)
+        if (rc_input != 0)
             break;
-        rc = inflate(stream, Z_NO_FLUSH);
+        rc = inflate(stream, Z_NO_FLUSH); /* without input: what it still holds */
     }
-    source->rc_inflate = rc;
+    at_end = rc == Z_BUF_ERROR;
+    source->rc_inflate = at_end ? Z_OK : rc;
     if (rc == Z_STREAM_END)
         source->state = STATE_BETWEEN;
     if (stream->avail_out < asked || rc == Z_STREAM_END)
@@ -142,8 +144,7 @@ static ssize_t read_member(struct text_source *source, char *buffer, size_t room
         source->state = STATE_END;
         return error_set(err, -ENOMEM, "%s: no memory to decompress", source->path);
     }
-    return rc == Z_OK ? truncated(source, err)
-                      : damaged(source, stream->msg != NULL ? stream->msg : "?", err);
+    return at_end ? truncated(source, err) : damaged(source, stream->msg != NULL ? stream->msg : "?", err);
 }
 
 static void begin_member(struct text_source *source)

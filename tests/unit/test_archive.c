@@ -172,6 +172,20 @@ START_TEST(damaged_lines_are_skipped_and_named)
 }
 END_TEST
 
+/* Some editors put it there. */
+START_TEST(a_byte_order_mark_is_passed_over)
+{
+    struct archive_reader_stats stats;
+
+    files_setup();
+    stats = read_text("\xef\xbb\xbf" LINE LINE, NULL, 0);
+    ck_assert_uint_eq(stats.records, 2);
+    stats = read_text(LINE "\xef\xbb\xbf" LINE, (const char *const[]){":2: column 1: expected an object"}, 1);
+    ck_assert_uint_eq(stats.records, 1);
+    files_teardown();
+}
+END_TEST
+
 START_TEST(the_last_line_may_lack_its_newline)
 {
     static const char *const message[] = {":2: column 6: expected : after a key"};
@@ -219,6 +233,45 @@ START_TEST(a_gzip_file_may_end_anywhere)
         ck_assert(length < first || n >= 1);
         ck_assert(length < whole || n == 3);
         ck_assert_uint_le(stats->damaged, 1);
+        archive_reader_close(reader);
+    }
+    files_teardown();
+}
+END_TEST
+
+/* Octets of text that a gzip file holds, cut or not. */
+static size_t text_in(const uint8_t *file, size_t length)
+{
+    static uint8_t text[300000];
+    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)file, .avail_in = (unsigned)length};
+
+    ck_assert_int_eq(inflateInit2(&stream, 15 + 16), Z_OK);
+    stream.next_out = text;
+    stream.avail_out = sizeof text;
+    (void)inflate(&stream, Z_SYNC_FLUSH);
+    (void)inflateEnd(&stream);
+    return sizeof text - stream.avail_out;
+}
+
+/* Much text for few octets, so that the end is in the middle of it more often than not. */
+START_TEST(what_a_cut_file_holds_is_read)
+{
+    static uint8_t file[65536];
+    static char blank[200000];
+    size_t whole;
+
+    memset(blank, '\n', sizeof blank);
+    whole = add_member(file, 0, blank, sizeof blank);
+    files_setup();
+    for (size_t length = 20; length <= whole; length++) {
+        struct archive_reader *reader;
+        int rc;
+
+        files_write("cut.gz", file, length);
+        reader = open_reader("cut.gz");
+        while ((rc = archive_reader_next(reader, &record, &err)) != 0)
+            ck_assert_int_eq(rc, -EBADMSG);
+        ck_assert_uint_eq(archive_reader_stats(reader)->octets, text_in(file, length));
         archive_reader_close(reader);
     }
     files_teardown();
@@ -430,8 +483,9 @@ int main(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     return UNIT_RUN("archive", records_go_there_and_back, the_header_line_is_that_of_joy,
-                    damaged_lines_are_skipped_and_named, the_last_line_may_lack_its_newline,
-                    a_gzip_file_may_end_anywhere, members_are_one_text,
+                    damaged_lines_are_skipped_and_named, a_byte_order_mark_is_passed_over,
+                    the_last_line_may_lack_its_newline, a_gzip_file_may_end_anywhere,
+                    what_a_cut_file_holds_is_read, members_are_one_text,
                     damaged_gzip_data_is_said_and_passed_over, an_overlong_line_is_damaged,
                     standard_input_is_read, what_cannot_be_opened_is_said, a_pipe_goes_on_where_it_stopped,
                     allocation_failures_are_reported);
