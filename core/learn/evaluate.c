@@ -182,8 +182,11 @@ static int judge_confidence(const struct judging *judging)
     return before == NULL || after == NULL || right == NULL ? -ENOMEM : 0;
 }
 
+/* Where there are flows of both sides, a figure that is no number is one for which memory was short. */
 static int judge_unknown(const struct judging *judging)
 {
+    struct evaluation *evaluation = judging->evaluation;
+    bool short_of_memory = true;
     size_t n_known = 0, n_other = 0, all = judging->predictions->n;
     double *known = calloc(all, sizeof(*known)), *other = calloc(all, sizeof(*other));
 
@@ -194,12 +197,14 @@ static int judge_unknown(const struct judging *judging)
             else
                 other[n_other++] = judging->flows[i].knownness;
         }
-        judging->evaluation->auroc = metrics_auroc(known, n_known, other, n_other);
-        judging->evaluation->let_through = metrics_let_through(known, n_known, other, n_other, 0.9);
+        evaluation->auroc = metrics_auroc(known, n_known, other, n_other);
+        evaluation->let_through = metrics_let_through(known, n_known, other, n_other, 0.9);
+        short_of_memory =
+            n_known > 0 && n_other > 0 && (isnan(evaluation->auroc) || isnan(evaluation->let_through));
     }
     free(known);
     free(other);
-    return known == NULL || other == NULL ? -ENOMEM : 0;
+    return short_of_memory ? -ENOMEM : 0;
 }
 
 static int by_falling_confidence(const void *a, const void *b)

@@ -52,9 +52,11 @@ static void add_data(struct json_build *build, cJSON *object, const struct datas
     labels = json_build_object(build, json, "labels");
     for (uint32_t l = 0; l < dataset->n_labels; l++) {
         cJSON *label = json_build_object(build, labels, dataset->labels[l]);
+        uint32_t captures = split_captures(dataset, NULL, l);
 
+        build->failed |= flows[l] > 0 && captures == 0; /* no memory to count them */
         json_build_number(build, label, "flows", (double)flows[l]);
-        json_build_number(build, label, "captures", split_captures(dataset, NULL, l));
+        json_build_number(build, label, "captures", captures);
     }
 }
 
