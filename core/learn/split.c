@@ -338,34 +338,42 @@ static unsigned best_fold(const struct captures *captures, uint64_t *filled, uns
     return best;
 }
 
+/* folds: (n_groups) filled. filled: (n_folds, n_labels) zeros. */
+static void deal_captures(struct captures *captures, unsigned n_folds, uint32_t *folds, uint64_t *filled)
+{
+    size_t n_labels = captures->dataset->n_labels, n_groups = captures->dataset->n_groups;
+
+    qsort_r(captures->order, n_groups, sizeof(uint32_t), by_spread_then_key, captures);
+    for (size_t i = 0; i < n_groups; i++) {
+        const uint64_t *counts = captures->counts + captures->order[i] * n_labels;
+        unsigned fold = best_fold(captures, filled, n_folds, counts);
+
+        folds[captures->order[i]] = fold;
+        fill(filled, counts, n_labels, fold, true);
+    }
+}
+
 int split_folds(const struct dataset *dataset, const struct subset *subset, unsigned n_folds, uint64_t seed,
                 uint32_t **foldsp, struct error *err)
 {
-    size_t n_labels = dataset->n_labels;
     struct captures captures;
-    uint32_t *folds;
-    uint64_t *filled;
+    uint32_t *folds = NULL;
+    uint64_t *filled = NULL;
     int r;
 
     if (n_folds < 2)
         return error_set(err, -EINVAL, "cross-validation needs two folds or more, not %u", n_folds);
-    folds = calloc(dataset->n_groups + 1u, sizeof(*folds));
-    filled = calloc((size_t)n_folds * n_labels + 1, sizeof(*filled));
-    if (folds == NULL || filled == NULL || captures_init(&captures, dataset, subset, seed) < 0) {
-        free(folds);
-        free(filled);
+    if (captures_init(&captures, dataset, subset, seed) < 0)
         return error_set(err, -ENOMEM, "no memory to split %zu records", dataset->n);
-    }
     r = check_captures(&captures, n_folds, "a split into as many folds", err);
     if (r == 0) {
-        qsort_r(captures.order, dataset->n_groups, sizeof(uint32_t), by_spread_then_key, &captures);
-        for (uint32_t i = 0; i < dataset->n_groups; i++) {
-            const uint64_t *counts = captures.counts + captures.order[i] * n_labels;
-            unsigned fold = best_fold(&captures, filled, n_folds, counts);
-
-            folds[captures.order[i]] = fold;
-            fill(filled, counts, n_labels, fold, true);
-        }
+        folds = calloc(dataset->n_groups + 1u, sizeof(*folds));
+        filled = calloc((size_t)n_folds * dataset->n_labels + 1, sizeof(*filled));
+        if (folds == NULL || filled == NULL)
+            r = error_set(err, -ENOMEM, "no memory to split %zu records", dataset->n);
+    }
+    if (r == 0) {
+        deal_captures(&captures, n_folds, folds, filled);
         *foldsp = folds;
     } else {
         free(folds);

@@ -101,6 +101,8 @@ static void plan(struct training *training)
     size_t n = training->train.n;
 
     training->batch_size = train_recipe_batch(training->recipe, n);
+    if (training->batch_size > n)
+        training->batch_size = n;
     training->n_batches = n / training->batch_size;
     if (training->n_batches == 0 || (n % training->batch_size != 0 && !training->recipe->drop_partial))
         training->n_batches++;
@@ -362,15 +364,29 @@ static int keep_best(struct training *training, const struct train_epoch *epoch,
     return 0;
 }
 
+/* Append to the history, whose room doubles: more epochs may be asked for than will ever be run. */
+static int add_epoch(const struct training *training, const struct train_epoch *epoch,
+                     struct train_result *result)
+{
+    size_t n = result->n_epochs;
+
+    if ((n & (n - 1)) == 0) {
+        struct train_epoch *epochs = reallocarray(result->epochs, n == 0 ? 1 : 2 * n, sizeof(*epochs));
+
+        if (epochs == NULL)
+            return no_memory(training);
+        result->epochs = epochs;
+    }
+    result->epochs[result->n_epochs++] = *epoch;
+    return 0;
+}
+
 static int run_epochs(struct training *training, struct train_result *result)
 {
     unsigned patience = training->held_out.n > 0 ? training->recipe->patience : 0;
     unsigned epochs =
         training->options->last_epoch > 0 ? training->options->last_epoch : training->recipe->epochs;
 
-    result->epochs = calloc((size_t)epochs + 1, sizeof(*result->epochs));
-    if (result->epochs == NULL)
-        return no_memory(training);
     while (result->n_epochs < epochs) {
         struct train_epoch epoch = {.epoch = (unsigned)result->n_epochs + 1};
         int r = run_epoch(training, &epoch);
@@ -379,8 +395,7 @@ static int run_epochs(struct training *training, struct train_result *result)
             return r;
         if (r == 0)
             break;
-        result->epochs[result->n_epochs++] = epoch;
-        if ((r = keep_best(training, &epoch, result)) < 0)
+        if ((r = add_epoch(training, &epoch, result)) < 0 || (r = keep_best(training, &epoch, result)) < 0)
             return r;
         if (training->options->on_epoch != NULL)
             training->options->on_epoch(training->options->context, &epoch);

@@ -215,6 +215,7 @@ START_TEST(too_many_folds_are_refused)
     ck_assert_int_eq(split_folds(dataset, NULL, 4, 1, &folds, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "news"));
     ck_assert_int_eq(split_folds(dataset, NULL, 1, 1, &folds, &err), -EINVAL);
+    ck_assert_int_eq(split_folds(dataset, NULL, UINT32_MAX, 1, &folds, &err), -EINVAL);
     dataset_free(dataset);
 }
 END_TEST

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <math.h>
 
 #include "core/learn/predict.h"
@@ -465,27 +464,40 @@ START_TEST(columns_that_are_no_numbers_are_refused)
 }
 END_TEST
 
-/* As many epochs as can be said: memory for all of them, or none; never a wrapped sum of it. */
-START_TEST(epochs_without_end_are_stopped_or_refused)
+struct stopping {
+    unsigned after;
+    volatile sig_atomic_t stop;
+};
+
+static void stop_after(void *context, const struct train_epoch *epoch)
+{
+    struct stopping *stopping = context;
+
+    stopping->stop = epoch->epoch == stopping->after;
+}
+
+/* As many epochs, of batches as large, as can be said: memory is for what there is. */
+START_TEST(epochs_and_batches_without_end_take_no_memory)
 {
     struct dataset *dataset = flows_even(labels, 3, 2, 5);
     struct train_recipe recipe = recipe_of(UINT_MAX);
-    volatile sig_atomic_t at_once = 1;
-    struct train_options options = {.recipe = &recipe, .seed = 1, .engine = &engine_cpu, .stop = &at_once};
+    struct stopping stopping = {.after = 3};
+    struct train_options options = {.recipe = &recipe,
+                                    .seed = 1,
+                                    .engine = &engine_cpu,
+                                    .stop = &stopping.stop,
+                                    .on_epoch = stop_after,
+                                    .context = &stopping};
     struct model *model = new_model(dataset, 3, 1);
     struct train_result result;
-    struct error err;
-    int r;
 
+    recipe.batch = UINT_MAX;
     ck_assert_int_eq(split_all(dataset, &options.train), 0);
-    r = train_model(model, dataset, &options, &result, &err);
-    if (r == 0) {
-        ck_assert(result.stopped);
-        ck_assert_uint_ge(malloc_usable_size(result.epochs), sizeof *result.epochs * (size_t)UINT_MAX);
-        train_result_deinit(&result);
-    } else {
-        ck_assert_int_eq(r, -ENOMEM);
-    }
+    result = train(model, dataset, &options);
+    ck_assert(result.stopped);
+    ck_assert_uint_eq(result.n_epochs, 3);
+    ck_assert_uint_eq(result.epochs[2].epoch, 3);
+    train_result_deinit(&result);
     model_free(model);
     subset_free(&options.train);
     dataset_free(dataset);
@@ -529,6 +541,6 @@ int main(void)
         partial_batches_are_kept_or_dropped_by_the_recipe, a_plateau_lowers_the_rate_down_to_its_minimum,
         patience_ends_training_that_does_not_get_better, flows_of_other_are_left_out_without_that_label,
         what_cannot_be_learnt_is_refused, columns_that_are_no_numbers_are_refused,
-        epochs_without_end_are_stopped_or_refused, recipes_are_found_by_tree,
+        epochs_and_batches_without_end_take_no_memory, recipes_are_found_by_tree,
         rate_warms_up_and_falls_as_a_cosine);
 }
