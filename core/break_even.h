@@ -17,9 +17,10 @@
  *
  * engine, other: both have loaded the model.
  * capacity: flows of the largest batch.
- * budget: microseconds after which no other pass begins.
- * flows: of the smallest batch from which `engine` is faster than `other`; BREAK_EVEN_NEVER: up to the
- * capacity, or as far as the budget went, there is none.
+ * budget: microseconds after which no larger batch is tried, and the one in hand gets no more than a timed
+ * pass.
+ * flows: of the smallest batch from which `engine` is faster than `other`; BREAK_EVEN_NEVER: there is none up
+ * to the capacity, or as far as the budget went. Set on success only.
  *
  * Return: 0; what forward() returns of either, -ENOMEM, err filled.
  */

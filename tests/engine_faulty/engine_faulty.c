@@ -145,18 +145,21 @@ static int pass_begin(struct faulty *faulty, struct fault *fault, struct error *
     return 0;
 }
 
-/* FNV-1a over all that an engine reads of a batch. */
+/* FNV-1a over all that an engine reads of a batch, by words. */
 static uint64_t hash_of(const struct batch *batch)
 {
     uint64_t hash = 14695981039346656037u;
 
     for (size_t i = 0; i < batch->tree->n_elements; i++) {
         const struct batch_input *input = &batch->inputs[i];
-        const unsigned char *octets = (const unsigned char *)input->values;
-        size_t n = (size_t)input->n_rows * batch->tree->elements[i].n_columns * sizeof(float);
+        size_t n = (size_t)input->n_rows * batch->tree->elements[i].n_columns;
 
-        for (size_t k = 0; k < n; k++)
-            hash = (hash ^ octets[k]) * 1099511628211u;
+        for (size_t k = 0; k < n; k++) {
+            uint32_t word;
+
+            memcpy(&word, &input->values[k], sizeof word);
+            hash = (hash ^ word) * 1099511628211u;
+        }
         hash = (hash ^ input->n_rows) * 1099511628211u;
     }
     return (hash ^ batch->n_flows) * 1099511628211u;
