@@ -11,14 +11,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/thread.h"
 
 enum {
     PACKETS_A_WAKE = 1024,
@@ -207,24 +205,6 @@ static int events_make(struct capture_loop *loop, struct error *err)
     return take(loop, loop->config.capture, err);
 }
 
-static int thread_start(struct capture_loop *loop, struct error *err)
-{
-    char name[16];
-    sigset_t all, before;
-    int r;
-
-    (void)sigfillset(&all); /* signals are for the main thread */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = -pthread_create(&loop->thread, NULL, run, loop);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r < 0)
-        return error_set(err, r, "cannot start a thread to capture: %s", strerror(-r));
-    loop->started = true;
-    (void)snprintf(name, sizeof name, "%s", loop->config.name);
-    (void)pthread_setname_np(loop->thread, name);
-    return 0;
-}
-
 int capture_loop_start(struct capture_loop **loopp, const struct capture_loop_config *config,
                        struct error *err)
 {
@@ -239,8 +219,10 @@ int capture_loop_start(struct capture_loop **loopp, const struct capture_loop_co
     atomic_init(&loop->wanted, config->capture);
     atomic_init(&loop->held, config->capture);
     r = events_make(loop, err);
-    if (r == 0 && loop->own)
-        r = thread_start(loop, err);
+    if (r == 0 && loop->own) {
+        r = thread_start(&loop->thread, config->name, run, loop, err);
+        loop->started = r == 0;
+    }
     if (r < 0) {
         loop->capture = NULL;
         reading_stop(loop);

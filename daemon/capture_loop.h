@@ -22,7 +22,7 @@ struct capture_loop_config {
     struct event_base
         *base;             /* the caller's, who runs it; NULL: a thread of its own. Borrowed, like all here */
     struct intake *intake; /* used by the loop alone until capture_loop_free() */
-    const char *name;      /* of the thread; 15 characters count */
+    const char *name;      /* of the thread */
     struct capture *capture; /* that it begins with */
 };
 

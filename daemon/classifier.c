@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/queue.h"
 #include "daemon/scorer.h"
+#include "daemon/thread.h"
 
 struct classifier {
     struct classifier_config config;
@@ -225,9 +226,7 @@ int classifier_start(struct classifier **classifierp, const struct classifier_co
     if (r == 0 && queue_new(&classifier->queue, config->queue) < 0)
         r = error_set(err, -ENOMEM, "out of memory");
     if (r == 0) {
-        r = -pthread_create(&classifier->thread, NULL, run, classifier);
-        if (r < 0)
-            (void)error_set(err, r, "cannot start the classifier's thread: %s", strerror(-r));
+        r = thread_start(&classifier->thread, "classifier", run, classifier, err);
     }
     if (r < 0) {
         discard(classifier);

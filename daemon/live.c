@@ -140,7 +140,7 @@ static int loops_start(struct live *live, struct error *err)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++) {
-        char name[32];
+        char name[40];
         struct capture_loop_config loop = {
             .base = n == 1 ? live->config.base : NULL,
             .intake = live->config.intakes[i],
@@ -148,7 +148,7 @@ static int loops_start(struct live *live, struct error *err)
             .capture = live->workers[i].capture,
         };
 
-        (void)snprintf(name, sizeof name, "capture %zu", i);
+        (void)snprintf(name, sizeof name, "%.12s/%zu", live->config.capture.interface, i);
         r = capture_loop_start(&live->workers[i].loop, &loop, err);
     }
     return r;

@@ -15,6 +15,10 @@
 
 enum { OTHER_THREADS = 2 };
 
+/* Flow ids of an intake have their number in front. JSON readers know whole numbers up to 2^53. */
+enum { IDS_SHIFT = 46 };
+_Static_assert((uint64_t)STATS_SOURCES_MAX << IDS_SHIFT <= UINT64_C(1) << 53, "ids are exact in JSON");
+
 struct pipeline {
     struct stats *stats;
     struct flow_batch_pool pool;
@@ -105,6 +109,7 @@ static int intake_make(struct pipeline *pipeline, const struct pipeline_options 
         .max_memory = flows->memory / pipeline->n_intakes,
         .byte_dist = flows->byte_dist,
         .interface = (uint16_t)(i / pipeline->n_workers),
+        .ids_after = (uint64_t)i << IDS_SHIFT,
     };
     struct intake_config config = {
         .tracker = &tracker,

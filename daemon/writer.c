@@ -12,6 +12,7 @@
 #include "daemon/episode.h"
 #include "daemon/log.h"
 #include "daemon/queue.h"
+#include "daemon/thread.h"
 
 enum {
     LOOK_AFTER = 1000000, /* microseconds between two looks after the files */
@@ -222,11 +223,11 @@ int writer_start(struct writer **writerp, const struct writer_config *config, st
     writer->verdicts.what = "verdicts";
     writer->records.what = "records";
     writer->looked = clock_monotonic();
-    r = -pthread_create(&writer->thread, NULL, run, writer);
+    r = thread_start(&writer->thread, "writer", run, writer, err);
     if (r < 0) {
         queue_free(writer->queue);
         free(writer);
-        return error_set(err, r, "cannot start the writer's thread: %s", strerror(-r));
+        return r;
     }
     *writerp = writer;
     return 0;

@@ -173,6 +173,7 @@ int flow_table_init(struct flow_table *table, const struct tracker_config *confi
     table->active_timeout = config->active_timeout;
     table->on_end = on_end;
     table->context = context;
+    table->serial = config->ids_after;
     table->flow = (struct flow_context){
         .rules = config->rules,
         .slab = &table->slab,

@@ -41,6 +41,7 @@ struct tracker_config {
     uint64_t max_memory;    /* octets of the flow table, lists included */
     bool byte_dist;         /* collect the octet histogram */
     uint16_t interface;     /* goes into every record */
+    uint64_t ids_after;     /* flow ids count up from here, so that trackers of one run need share none */
     tracker_record_fn *on_record;
     void *context; /* for on_record */
 };
