@@ -14,7 +14,7 @@ static const struct {
     {-EINVAL, EX_USAGE},   {-ENODEV, EX_UNAVAILABLE}, {-EACCES, EX_NOPERM},
     {-EPERM, EX_NOPERM},   {-EIO, EX_IOERR},          {-ENOSPC, EX_IOERR},
     {-EDQUOT, EX_IOERR},   {-EFBIG, EX_IOERR},        {-EPIPE, EX_IOERR},
-    {-EROFS, EX_IOERR},
+    {-EROFS, EX_IOERR},    {-ETIMEDOUT, EX_IOERR},
 };
 
 int exit_status(int code)

@@ -2,16 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
+
+enum { LOOK_EVERY = 100 }; /* milliseconds, while a reader stalls: whether there is a deadline by now */
+
 struct line_file {
     const char *name; /* borrowed: for messages */
     int descriptor;
-    bool owned;   /* the descriptor is closed with the file */
-    bool regular; /* what was written can be taken back */
+    bool owned;                           /* the descriptor is closed with the file */
+    bool regular;                         /* what was written can be taken back */
+    const atomic_int_least64_t *deadline; /* of waiting; NULL: none */
     size_t used;
     uint64_t lines;   /* in the buffer */
     uint64_t written; /* since the last line_file_flush() */
@@ -71,7 +78,34 @@ static void write_failed(struct line_file *file, size_t done, int code)
     file->written += written;
     file->lost += file->lines - written;
     if (file->failure.code == 0)
-        (void)error_set(&file->failure, code, "%s: %s", file->name, strerror(-code));
+        (void)error_set(&file->failure, code, "%s: %s", file->name,
+                        code == -ETIMEDOUT ? "nobody takes what is written" : strerror(-code));
+}
+
+/* Wait until a write does not block: of a pipe that can be written to, PIPE_BUF octets are free. */
+static int room_wait(struct line_file *file)
+{
+    struct pollfd wait = {.fd = file->descriptor, .events = POLLOUT};
+    bool late;
+
+    do {
+        late = file->deadline != NULL && clock_monotonic() >= atomic_load(file->deadline);
+        if (poll(&wait, 1, late ? 0 : LOOK_EVERY) > 0)
+            return 0;
+    } while (!late);
+    return -ETIMEDOUT;
+}
+
+/* As write(); a file of any other kind than a regular one gets a part that it can take at once. */
+static ssize_t part_write(struct line_file *file, const char *text, size_t size)
+{
+    if (file->regular)
+        return write(file->descriptor, text, size);
+    if (room_wait(file) < 0) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    return write(file->descriptor, text, size < PIPE_BUF ? size : PIPE_BUF);
 }
 
 static void buffer_write(struct line_file *file)
@@ -79,7 +113,7 @@ static void buffer_write(struct line_file *file)
     size_t done = 0;
 
     while (done < file->used) {
-        ssize_t n = write(file->descriptor, file->buffer + done, file->used - done);
+        ssize_t n = part_write(file, file->buffer + done, file->used - done);
 
         if (n > 0)
             done += (size_t)n;
@@ -121,6 +155,11 @@ int line_file_flush(struct line_file *file, uint64_t *written, uint64_t *lost, s
     file->lost = 0;
     file->failure.code = 0;
     return r;
+}
+
+void line_file_wait_until(struct line_file *file, const atomic_int_least64_t *deadline)
+{
+    file->deadline = deadline;
 }
 
 uint64_t line_file_size(const struct line_file *file)

@@ -1,11 +1,13 @@
 /* line_file.h - a file of lines that a thread appends to: gathered in memory, written as whole lines.
  *
  * A line is in the file completely or not at all: after a short write (full disk) the part of a line that got
- * through is taken back where the file allows it.
+ * through is taken back where the file allows it. A reader at the other end of a pipe may stall; he is
+ * waited for, up to a deadline if there is one.
  */
 #ifndef DAEMON_LINE_FILE_H
 #define DAEMON_LINE_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,9 +44,16 @@ void line_file_added(struct line_file *file, size_t size);
  *
  * written, lost: lines since the last flush.
  *
- * Return: 0; -EIO, -ENOSPC, -EPIPE: lines were lost, err names the file and the reason.
+ * Return: 0; -EIO, -ENOSPC, -EPIPE, -ETIMEDOUT: lines were lost, err names the file and the reason.
  */
 int line_file_flush(struct line_file *file, uint64_t *written, uint64_t *lost, struct error *err);
+
+/* Wait for no reader beyond a deadline; what he has not taken by then is lost.
+ *
+ * deadline: CLOCK_MONOTONIC, microseconds; looked at again and again, so that another thread can set it while
+ *     this one waits. Must outlive the file.
+ */
+void line_file_wait_until(struct line_file *file, const atomic_int_least64_t *deadline);
 
 /* Octets that the file has. */
 uint64_t line_file_size(const struct line_file *file);

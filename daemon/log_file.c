@@ -66,6 +66,7 @@ static int lines_open(struct log_file *file, bool append, int64_t now, struct er
 
     if (r < 0)
         return r;
+    line_file_wait_until(lines, &file->sink.deadline);
     file->lines = lines;
     file->size = line_file_size(lines);
     if (file->rotation != NULL)
@@ -174,7 +175,7 @@ int log_file_open(struct log_sink **sinkp, const struct log_file_options *option
         free(file);
         return error_set(err, -ENOMEM, "%s: out of memory", options->path);
     }
-    file->sink.ops = &ops;
+    log_sink_init(&file->sink, &ops);
     if (options->endless && strcmp(options->path, "-") != 0)
         r = rotation_make(file, options, now, err);
     if (r == 0)

@@ -201,7 +201,7 @@ int log_journal_open(struct log_sink **sinkp, const char *socket, struct error *
         free(log);
         return r;
     }
-    log->sink.ops = &ops;
+    log_sink_init(&log->sink, &ops);
     log->patience = PATIENCE;
     log->renewed = clock_monotonic();
     *sinkp = &log->sink;

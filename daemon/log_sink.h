@@ -7,6 +7,7 @@
 #ifndef DAEMON_LOG_SINK_H
 #define DAEMON_LOG_SINK_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +31,15 @@ struct log_sink_ops {
 /* The beginning of every sink. */
 struct log_sink {
     const struct log_sink_ops *ops;
+    atomic_int_least64_t deadline; /* CLOCK_MONOTONIC, microseconds: nobody is waited for any longer */
 };
+
+/* Make the beginning of one. */
+static inline void log_sink_init(struct log_sink *sink, const struct log_sink_ops *ops)
+{
+    sink->ops = ops;
+    atomic_init(&sink->deadline, INT64_MAX);
+}
 
 /* Take a line. */
 static inline void log_sink_put(struct log_sink *sink, const char *line, size_t size, int64_t now)
@@ -61,6 +70,13 @@ static inline int log_sink_rotate(struct log_sink *sink, int64_t now, struct err
 static inline int log_sink_reopen(struct log_sink *sink, int64_t now, struct error *err)
 {
     return sink->ops->reopen(sink, now, err);
+}
+
+/* Wait no longer than to a deadline (CLOCK_MONOTONIC, microseconds) for whoever takes the lines: what he has
+ * not taken by then is lost. Any thread. */
+static inline void log_sink_hurry(struct log_sink *sink, int64_t deadline)
+{
+    atomic_store(&sink->deadline, deadline);
 }
 
 /* Close and free; what was not flushed is gone. NULL is fine. Return: 0, -EIO. */

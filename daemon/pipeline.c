@@ -15,6 +15,9 @@
 
 enum { OTHER_THREADS = 2 };
 
+/* Microseconds that whoever reads the log has at the end, if it is a pipe, to take what is left. */
+enum { END_WAITS = 5000000 };
+
 /* Flow ids of an intake have their number in front. JSON readers know whole numbers up to 2^53. */
 enum { IDS_SHIFT = 46 };
 _Static_assert((uint64_t)STATS_SOURCES_MAX << IDS_SHIFT <= UINT64_C(1) << 53, "ids are exact in JSON");
@@ -28,6 +31,7 @@ struct pipeline {
     struct writer *writer;
     struct served_model *model;
     struct classifier *classifier;
+    bool endless;            /* nobody is waited for long at the end */
     size_t n_workers;        /* of each interface */
     size_t n_intakes;        /* of all interfaces */
     struct intake **intakes; /* (n_intakes) those of the first interface first */
@@ -62,7 +66,7 @@ static int writer_make(struct pipeline *pipeline, const struct pipeline_options 
         .records = pipeline->records,
         .archive = pipeline->archives,
         .queue = options->config->classify.queue,
-        .endless = options->pressure == INTAKE_SHEDS,
+        .endless = pipeline->endless,
     };
     size_t batches = 2 * (size_t)options->config->classify.queue + OTHER_THREADS + pipeline->n_intakes;
 
@@ -141,6 +145,7 @@ static struct pipeline *pipeline_empty(const struct pipeline_options *options)
 
     if (pipeline == NULL)
         return NULL;
+    pipeline->endless = options->pressure == INTAKE_SHEDS;
     pipeline->n_workers = options->n_workers;
     pipeline->n_intakes = options->n_interfaces * options->n_workers;
     pipeline->intakes = calloc(pipeline->n_intakes, sizeof(struct intake *));
@@ -238,6 +243,8 @@ static int stages_stop(struct pipeline *pipeline)
 
 int pipeline_drain(struct pipeline *pipeline)
 {
+    if (pipeline->endless && pipeline->verdicts != NULL)
+        log_sink_hurry(pipeline->verdicts, clock_monotonic() + END_WAITS);
     for (size_t i = 0; i < pipeline->n_intakes; i++)
         intake_drain(pipeline->intakes[i]);
     return stages_stop(pipeline);

@@ -56,8 +56,9 @@ struct classifier *pipeline_classifier(struct pipeline *pipeline);
 struct writer *pipeline_writer(struct pipeline *pipeline);
 
 /* End: every flow in the trackers ends, every batch is judged and written, the threads end, the files are
- * closed. No other thread may use an intake any more. Nothing may be fed afterwards; the counters can still
- * be read.
+ * closed. Live, a reader of the log who stalls is waited for some seconds; what he has not taken then is
+ * lost. No other thread may use an intake any more. Nothing may be fed afterwards; the counters can still be
+ * read.
  *
  * Return: 0; -EIO, -ENOSPC and others: something could not be written, and that has been said.
  */

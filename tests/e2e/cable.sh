@@ -59,7 +59,11 @@ send()
 rest()
 {
     wait_for "flows to end" is_at_rest
-    sleep 0.5
+    written=
+    while [ "$(figure verdicts.written)" != "$written" ]; do
+        written=$(figure verdicts.written)
+        sleep 0.5
+    done
     ask stats >/run/stats
 }
 

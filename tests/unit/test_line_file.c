@@ -1,11 +1,14 @@
 #include "daemon/line_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
 #include "tests/unit/unit.h"
 
 static char folder[] = "/tmp/test_line_file.XXXXXX";
@@ -110,6 +113,49 @@ START_TEST(a_full_disk_loses_whole_lines_and_counts_them)
 }
 END_TEST
 
+static void *hurry(void *deadline)
+{
+    (void)usleep(300000);
+    atomic_store((atomic_int_least64_t *)deadline, clock_monotonic());
+    return NULL;
+}
+
+/* A pipe takes 64 KiB that nobody reads: what is written then waits, until another thread sets a deadline. */
+START_TEST(a_reader_that_stalls_is_waited_for_up_to_a_deadline)
+{
+    atomic_int_least64_t deadline = INT64_MAX;
+    int64_t begun = clock_monotonic();
+    struct line_file *file;
+    uint64_t written, lost;
+    pthread_t thread;
+    struct error err;
+    int reader;
+
+    (void)unlink(path);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    reader = open(path, O_RDONLY | O_NONBLOCK);
+    ck_assert_int_ge(reader, 0);
+    ck_assert_int_eq(line_file_open(&file, path, true, &err), 0);
+    line_file_wait_until(file, &deadline);
+    for (int i = 0; i < 10000; i++)
+        line_put(file, "0123456789\n");
+    ck_assert_int_eq(pthread_create(&thread, NULL, hurry, &deadline), 0);
+    ck_assert_int_eq(line_file_flush(file, &written, &lost, &err), -ETIMEDOUT);
+    ck_assert_int_ge(clock_monotonic() - begun, 300000);
+    ck_assert_ptr_nonnull(strstr(err.text, "nobody takes what is written"));
+    ck_assert_uint_eq(written, 65536 / 11);
+    ck_assert_uint_eq(lost, 10000 - written);
+    line_put(file, "later\n");
+    begun = clock_monotonic();
+    ck_assert_int_eq(line_file_flush(file, &written, &lost, &err), -ETIMEDOUT);
+    ck_assert_int_lt(clock_monotonic() - begun, 100000); /* no more waiting */
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    (void)line_file_close(file, &err);
+    (void)close(reader);
+    (void)unlink(path);
+}
+END_TEST
+
 START_TEST(device_without_room)
 {
     struct line_file *file;
@@ -144,7 +190,8 @@ int main(void)
         return EXIT_FAILURE;
     (void)snprintf(path, sizeof path, "%s/log", folder);
     status = UNIT_RUN("line_file", lines_come_out_in_order, more_than_the_buffer_holds,
-                      a_full_disk_loses_whole_lines_and_counts_them, device_without_room,
+                      a_full_disk_loses_whole_lines_and_counts_them,
+                      a_reader_that_stalls_is_waited_for_up_to_a_deadline, device_without_room,
                       what_cannot_be_opened_is_named);
     (void)unlink(path);
     (void)rmdir(folder);
