@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "daemon/config_schema.h"
+#include "daemon/log.h"
 
 /* Less of a ring than this for one worker has hardly a block. */
 enum { WORKER_BUFFER_MIN = 1 << 20 };
@@ -220,6 +221,8 @@ static int file_load(struct config *config, const char *path, struct error *err)
     if (r == 0 && ferror(source.file))
         r = error_set(err, -EIO, "%s: cannot be read", path);
     (void)fclose(source.file);
+    if (r == 0)
+        log_info("%s: configuration read", path);
     return r;
 }
 

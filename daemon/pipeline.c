@@ -52,6 +52,10 @@ static int outputs_open(struct pipeline *pipeline, const struct pipeline_options
         r = archive_writer_open(&pipeline->records, options->records, &archive, err);
     if (r == 0 && options->archives != NULL)
         r = archive_rotate_open(&pipeline->archives, options->archives, now, err);
+    if (r == 0 && pipeline->verdicts != NULL)
+        log_info("verdicts go to %s", options->journal != NULL ? options->journal : options->verdicts->path);
+    if (r == 0 && options->archives != NULL)
+        log_info("records go to archives in %s", options->archives->directory);
     return r;
 }
 

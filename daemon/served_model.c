@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/tree/model_file.h"
+#include "daemon/log.h"
 
 int served_model_load(struct served_model **servedp, const char *path, double threshold, struct error *err)
 {
@@ -20,6 +21,7 @@ int served_model_load(struct served_model **servedp, const char *path, double th
     for (size_t i = 0; threshold > 0 && i < served->model->tree->n_labels; i++)
         served->model->thresholds[i] = threshold;
     atomic_init(&served->references, 1);
+    log_info("%s: model %s, tree %s", path, served->model->id, served->model->tree->name);
     *servedp = served;
     return 0;
 }
