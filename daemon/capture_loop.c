@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -130,8 +131,8 @@ static int take(struct capture_loop *loop, struct capture *capture, struct error
 
     loop->capture = capture;
     if (r < 0)
-        return error_set(err, r, "packets of link type %d (%s) are not decoded", capture_link_type(capture),
-                         capture_link_type_name(capture));
+        return error_set(err, r, "%s: packets of link type %d (%s) are not decoded", loop->config.interface,
+                         capture_link_type(capture), capture_link_type_name(capture));
     loop->readable =
         event_new(loop->base, capture_descriptor(capture), EV_READ | EV_PERSIST, on_readable, loop);
     if (loop->readable == NULL || event_add(loop->readable, NULL) < 0) {
@@ -205,6 +206,18 @@ static int events_make(struct capture_loop *loop, struct error *err)
     return take(loop, loop->config.capture, err);
 }
 
+/* Let it run on a thread of its own. */
+static int loop_run(struct capture_loop *loop, struct error *err)
+{
+    char name[40];
+    int r;
+
+    (void)snprintf(name, sizeof name, "%.12s/%zu", loop->config.interface, loop->config.number);
+    r = thread_start(&loop->thread, name, run, loop, err);
+    loop->started = r == 0;
+    return r;
+}
+
 int capture_loop_start(struct capture_loop **loopp, const struct capture_loop_config *config,
                        struct error *err)
 {
@@ -219,10 +232,8 @@ int capture_loop_start(struct capture_loop **loopp, const struct capture_loop_co
     atomic_init(&loop->wanted, config->capture);
     atomic_init(&loop->held, config->capture);
     r = events_make(loop, err);
-    if (r == 0 && loop->own) {
-        r = thread_start(&loop->thread, config->name, run, loop, err);
-        loop->started = r == 0;
-    }
+    if (r == 0 && loop->own)
+        r = loop_run(loop, err);
     if (r < 0) {
         loop->capture = NULL;
         reading_stop(loop);

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/intake.h"
@@ -22,7 +23,8 @@ struct capture_loop_config {
     struct event_base
         *base;             /* the caller's, who runs it; NULL: a thread of its own. Borrowed, like all here */
     struct intake *intake; /* used by the loop alone until capture_loop_free() */
-    const char *name;      /* of the thread */
+    const char *interface; /* for messages, and with the number for the name of the thread: eth0/1 */
+    size_t number;
     struct capture *capture; /* that it begins with */
 };
 

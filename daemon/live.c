@@ -9,7 +9,6 @@
 #include "daemon/live.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/capture_loop.h"
@@ -140,15 +139,14 @@ static int loops_start(struct live *live, struct error *err)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++) {
-        char name[40];
         struct capture_loop_config loop = {
             .base = n == 1 ? live->config.base : NULL,
             .intake = live->config.intakes[i],
-            .name = name,
+            .interface = live->config.capture.interface,
+            .number = i,
             .capture = live->workers[i].capture,
         };
 
-        (void)snprintf(name, sizeof name, "%.12s/%zu", live->config.capture.interface, i);
         r = capture_loop_start(&live->workers[i].loop, &loop, err);
     }
     return r;

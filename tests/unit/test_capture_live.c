@@ -353,6 +353,38 @@ START_TEST(captures_share_the_flows)
 }
 END_TEST
 
+/* Packets of a cooked capture: what is sent is found in another way than what is received. */
+START_TEST(captures_share_all_interfaces)
+{
+    enum { CAPTURES = 4 };
+    struct capture_live_options options = {
+        .interface = "any", .filter = "udp and net 10.0.0.0/8", .snap_length = 2000, .look_through = true};
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(INTERFACE)};
+    struct capture *captures[CAPTURES];
+    struct shared_flow flows[8] = {0};
+    unsigned seen[CAPTURES] = {0};
+    static struct octets frame;
+    struct error err = {0};
+    int sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+    ck_assert_msg(capture_open_shared(captures, CAPTURES, &options, &err) == 0, "%s", err.text);
+    for (unsigned i = 0; i < 16; i++) {
+        make_shared(&frame, i / 2, i % 2, 3);
+        if (i % 2)
+            ck_assert_int_gt(
+                sendto(sender, frame.bytes, frame.length, 0, (struct sockaddr *)&address, sizeof address), 0);
+        else
+            ck_assert_int_gt(write(tap, frame.bytes, frame.length), 0);
+    }
+    share_take(flows, 8, captures, CAPTURES, seen);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(flows[i].packets, 2);
+    for (unsigned i = 0; i < CAPTURES; i++)
+        capture_close(captures[i]);
+    close(sender);
+}
+END_TEST
+
 /* Each group has a number of its own: what one takes the other one still gets. */
 START_TEST(groups_do_not_mix)
 {
@@ -432,6 +464,7 @@ int main(void)
     tcase_add_test(tcase, captures_share_the_flows);
     tcase_add_test(tcase, a_clock_set_back_blinds_no_capture);
     tcase_add_test(tcase, the_first_packet_dealt_out_ends_the_doubt);
+    tcase_add_test(tcase, captures_share_all_interfaces);
     tcase_add_test(tcase, groups_do_not_mix);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
