@@ -154,6 +154,12 @@ START_TEST(values_must_go_together)
     ck_assert_int_eq(config_set(&config, "flows.active_timeout=5s", &err), 0);
     ck_assert_int_eq(config_check(&config, &err), -EINVAL);
     ck_assert_str_eq(err.text, "flows.active_timeout is shorter than flows.idle_timeout");
+    fresh();
+    ck_assert_int_eq(config_set(&config, "capture.workers=64", &err), 0);
+    ck_assert_int_eq(config_check(&config, &err), 0);
+    ck_assert_int_eq(config_set(&config, "capture.buffer=63M", &err), 0);
+    ck_assert_int_eq(config_check(&config, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "capture.workers"));
 }
 END_TEST
 
