@@ -71,18 +71,19 @@ static __device__ __forceinline__ void walk_lanes(const struct fused_walk *walk,
 
     load_weights<UNITS, INPUTS>((const float4 *)walk->weights, unit, weights);
     if (unit < COLUMNS)
-        now[unit] = loads ? fused_sequence_value(walk, &sequence, 0, unit) : 0.0F;
+        now[unit] =
+            loads ? fused_value_of(fused_sequence_load(walk, &sequence, 0, unit), walk->shorts) : 0.0F;
     now[COLUMNS + unit] = 0.0F;
     __syncwarp();
     for (uint32_t step = 0; step < steps; step++) {
-        float next = loads ? fused_sequence_value(walk, &sequence, step + 1, unit) : 0.0F;
+        uint32_t next = loads ? fused_sequence_load(walk, &sequence, step + 1, unit) : 0;
         float sum[FUSED_SUMS], *free;
 
         weigh<INPUTS>(weights, now, sum);
         if (step < sequence.steps)
             state = fused_cell<KIND>(sum, &carry);
         if (unit < COLUMNS)
-            then[unit] = next;
+            then[unit] = fused_value_of(next, walk->shorts);
         then[COLUMNS + unit] = state;
         __syncwarp();
         free = now;

@@ -166,23 +166,29 @@ static __device__ __forceinline__ void step_all(const struct lane_weights<UNITS,
     }
 }
 
-/* The lane's columns of the items of both its rows. t: column of each four; the last of all is the bias. */
+/* The lane's columns of the items of both its rows, as they are in memory. t: column of each four. */
 template <int COLUMNS>
 static __device__ __forceinline__ void load_items(const struct fused_walk *walk,
                                                   const struct fused_sequence sequences[ROWS], uint32_t step,
-                                                  uint32_t t, float items[][ROWS])
+                                                  uint32_t t, uint32_t items[][ROWS])
 {
 #pragma unroll
     for (int four = 0; four < (COLUMNS + 1) / 4; four++)
 #pragma unroll
-        for (int row = 0; row < ROWS; row++) {
-            uint32_t column = 4 * four + t;
+        for (int row = 0; row < ROWS; row++)
+            items[four][row] = 4 * four + t < walk->n_columns
+                                   ? fused_sequence_load(walk, &sequences[row], step, 4 * four + t)
+                                   : 0;
+}
 
-            items[four][row] = column < walk->n_columns
-                                   ? fused_sequence_value(walk, &sequences[row], step, column)
-                               : column == COLUMNS ? 1.0F
-                                                   : 0.0F;
-        }
+/* Those of four columns in parts; the last of all is the bias. */
+static __device__ __forceinline__ void split_items(const uint32_t loaded[ROWS], bool shorts, bool bias,
+                                                   struct lane_item *item)
+{
+    const float x[ROWS] = {bias ? 1.0F : fused_value_of(loaded[0], shorts),
+                           bias ? 1.0F : fused_value_of(loaded[1], shorts)};
+
+    split_item(x, item);
 }
 
 /* first: rank of the lane's first row. The flows are looked up again: that costs less than to remember them.
@@ -230,7 +236,7 @@ static __global__ void __launch_bounds__(FUSED_THREADS, blocks_at_once(UNITS, CO
     struct lane_weights<UNITS, COLUMNS> weights;
     struct lane_state<UNITS> state = {
     };
-    float next[(COLUMNS + 1) / 4][ROWS];
+    uint32_t next[(COLUMNS + 1) / 4][ROWS];
 
     load_weights<UNITS, COLUMNS>((const uint32_t *)walk->weights + lane, &weights);
     load_items<COLUMNS>(walk, sequences, 0, t, next);
@@ -241,7 +247,7 @@ static __global__ void __launch_bounds__(FUSED_THREADS, blocks_at_once(UNITS, CO
 
 #pragma unroll
         for (int four = 0; four < (COLUMNS + 1) / 4; four++)
-            split_item(next[four], &items[four]);
+            split_items(next[four], walk->shorts, 4 * four + t == COLUMNS, &items[four]);
         load_items<COLUMNS>(walk, sequences, step + 1, t, next);
         step_all<KIND, UNITS, COLUMNS>(&weights, items, lives, &state);
     }

@@ -38,16 +38,18 @@ static __device__ __forceinline__ struct fused_sequence fused_sequence(const str
     return {first * walk->n_columns, rows, max(rows, walk->padded_rows)};
 }
 
-/* A column of the item that is seen at a step; 0 in padding and after the end. */
-static __device__ __forceinline__ float fused_sequence_value(const struct fused_walk *walk,
-                                                             const struct fused_sequence *sequence,
-                                                             uint32_t step, uint32_t column)
+/* A column of the item that is seen at a step, as fused_value_load() gives it; 0 in padding and after the
+ * end.
+ */
+static __device__ __forceinline__ uint32_t fused_sequence_load(const struct fused_walk *walk,
+                                                               const struct fused_sequence *sequence,
+                                                               uint32_t step, uint32_t column)
 {
     uint32_t row = walk->backward ? sequence->steps - 1 - step : step;
 
-    return row < sequence->rows
-               ? fused_value(walk->values, walk->shorts, sequence->first + row * walk->n_columns + column)
-               : 0.0F;
+    return row < sequence->rows ? fused_value_load(walk->values, walk->shorts,
+                                                   sequence->first + row * walk->n_columns + column)
+                                : 0;
 }
 
 static __device__ __forceinline__ float fused_power(float sum)
