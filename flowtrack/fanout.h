@@ -3,7 +3,7 @@
  * Both directions of a flow must come to the same capture, fragments and tunnelled packets too. The kernel's
  * own hash (PACKET_FANOUT_HASH) does not see to that: fragments have no ports to be hashed, and putting them
  * together first gives packets that nobody sent; VXLAN has other ports in each direction; of ESP it takes the
- * security parameter index for ports; and until Linux 6.6 it left the ports out as soon as a packet had an
+ * security parameter index for ports; and kernels before 2023 leave the ports out as soon as a packet has an
  * IPv6 flow label, which one end of a connection may set and the other one not.
  *
  * So the kernel is given a classic BPF program (PACKET_FANOUT_CBPF). It goes to the IP packet whose flow
@@ -12,9 +12,8 @@
  * IP packet goes to the first one.
  *
  * It is stricter than packet.c in two places: more than FANOUT_EXTENSIONS_MAX IPv6 extension headers or
- * FANOUT_GTP_EXTENSIONS_MAX of GTP-U are not looked behind. And it sees the whole packet: a tunnel whose
- * inner header lies beyond the snap length counts as one flow for packet.c, but is dealt out by what is in
- * it.
+ * FANOUT_GTP_EXTENSIONS_MAX of GTP-U are not looked behind. And it goes by the addresses in a tunnel also
+ * where packet.c counts the packet around them: if the inner packet is malformed, or beyond the snap length.
  */
 #ifndef FLOWTRACK_FANOUT_H
 #define FLOWTRACK_FANOUT_H
