@@ -31,8 +31,9 @@ enum {
     TREE_LABELS_MAX = 32,
     TREE_WIDTH_MAX = 4096, /* of any vector */
     TREE_WEIGHTS_MAX = 1 << 22,
-    TREE_TENSORS_MAX = 1024, /* with those of the normalisation */
-    TREE_NAME_MAX = 48,      /* octets of a name, with its NUL */
+    TREE_FLOW_VALUES_MAX = 1 << 20, /* of all items of all elements for one flow: 4 MiB */
+    TREE_TENSORS_MAX = 1024,        /* with those of the normalisation */
+    TREE_NAME_MAX = 48,             /* octets of a name, with its NUL */
     TREE_TENSOR_NAME_MAX = 128,
 };
 

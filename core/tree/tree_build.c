@@ -314,6 +314,24 @@ static int build_constants(const struct tree_draft *draft)
     return 0;
 }
 
+/* What a flow can need of the encoder: the values of all rows of all elements, lists as long as they get. */
+static int check_flow_size(const struct tree_draft *draft)
+{
+    const struct tree *tree = draft->tree;
+    size_t rows[TREE_ELEMENTS_MAX], values = 0;
+
+    for (size_t i = tree->n_elements; i-- > 0;) { /* parents first */
+        const struct element *element = &tree->elements[i];
+
+        rows[i] =
+            (element->parent == i ? 1 : rows[element->parent]) * (element->is_list ? element->first : 1);
+        values += rows[i] * element->item_width;
+        if (values > TREE_FLOW_VALUES_MAX)
+            return refuse(draft, i, ": with it, a flow may have more than %d values", TREE_FLOW_VALUES_MAX);
+    }
+    return 0;
+}
+
 static int build_paths(const struct tree_draft *draft)
 {
     struct tree *tree = draft->tree;
@@ -352,6 +370,8 @@ int tree_build(struct tree_draft *draft)
         if (r == 0)
             r = layer_widths(draft, i);
     }
+    if (r == 0)
+        r = check_flow_size(draft);
     if (r == 0)
         r = check_share_shapes(draft);
     if (r == 0)

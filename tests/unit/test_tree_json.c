@@ -307,6 +307,29 @@ START_TEST(test_too_many_tensors)
 }
 END_TEST
 
+/* Wide items of long lists: a flow of this tree would need megabytes. */
+START_TEST(test_too_large_a_flow)
+{
+    char *text = NULL;
+    struct error err = {0};
+    struct tree *tree;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+
+    fputs("{\"format\": 1, \"name\": \"t\", \"root\": {\"name\": \"root\", \"children\": [", file);
+    for (int i = 0; i < 3; i++)
+        fprintf(file,
+                "%s{\"name\": \"list%d\", " LIST ", \"layers\": [{\"lstm\": 4}], \"children\": [{\"name\": "
+                "\"item%d\", \"input\": {\"select\": [\"b\"]}, \"layers\": [{\"dense\": 4000}]}]}",
+                i > 0 ? ", " : "", i, i);
+    fputs("], \"layers\": [{\"dense\": \"labels\", \"activation\": \"softmax\"}]}}", file);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(parse(&tree, text, NULL, 0, &err), -EBADMSG);
+    ck_assert_str_eq(err.text, "FILE: root.children[0]: with it, a flow may have more than 1048576 values");
+    free(text);
+}
+END_TEST
+
 START_TEST(test_too_deep)
 {
     char text[4096];
@@ -339,5 +362,6 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("tree_json", test_shipped, test_names_and_shapes, test_share, test_labels, test_refused,
-                    test_share_with_empty_layers, test_too_many_tensors, test_too_deep, test_files);
+                    test_share_with_empty_layers, test_too_many_tensors, test_too_large_a_flow, test_too_deep,
+                    test_files);
 }
