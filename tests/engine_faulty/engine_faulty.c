@@ -18,7 +18,7 @@
 
 #include "core/engine.h"
 
-enum { SLOW_MICROSECONDS = 100000, FAULT_NAME_MAX = 32 };
+enum { SLOW_MICROSECONDS = 500000, FAULT_NAME_MAX = 32 };
 
 #define EXPORT __attribute__((visibility("default")))
 
