@@ -17,14 +17,6 @@ static void pass_optional(struct fanout_program *program, uint32_t flag)
 
 static void gre(struct fanout_program *program)
 {
-    enum {
-        CHECKSUM = 0x8000,
-        ROUTING = 0x4000,
-        KEY = 0x2000,
-        SEQUENCE = 0x1000,
-        ACKNOWLEDGEMENT = 0x0080,
-        VERSION = 0x0007,
-    };
     uint16_t standard = label(program);
 
     need(program, 4);
@@ -32,16 +24,16 @@ static void gre(struct fanout_program *program)
     store(program, TYPE);
     load(program, BPF_H, 0);
     store(program, FLAGS);
-    jump_if(program, BPF_JSET, ROUTING, program->done);
-    calculate(program, BPF_AND, VERSION);
+    jump_if(program, BPF_JSET, TUNNEL_GRE_ROUTING, program->done);
+    calculate(program, BPF_AND, TUNNEL_GRE_VERSION);
     jump_if(program, BPF_JGT, 1, program->done);
     go_on(program, 4);
-    pass_optional(program, CHECKSUM);
-    pass_optional(program, KEY);
-    pass_optional(program, SEQUENCE);
+    pass_optional(program, TUNNEL_GRE_CHECKSUM);
+    pass_optional(program, TUNNEL_GRE_KEY);
+    pass_optional(program, TUNNEL_GRE_SEQUENCE);
     recall(program, FLAGS);
-    jump_unless(program, BPF_JSET, VERSION, standard);
-    pass_optional(program, ACKNOWLEDGEMENT);
+    jump_unless(program, BPF_JSET, TUNNEL_GRE_VERSION, standard);
+    pass_optional(program, TUNNEL_GRE_ACKNOWLEDGEMENT);
     here(program, standard);
     check_end(program);
     jump(program, program->next);

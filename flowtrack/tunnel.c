@@ -92,27 +92,19 @@ bool tunnel_skip_tags(struct layer *layer)
 /* Source: RFC 2784 and 2890 (version 0), RFC 2637 section 4.1 (version 1, PPTP). */
 static bool enter_gre(struct layer *layer)
 {
-    enum {
-        CHECKSUM = 0x8000,
-        ROUTING = 0x4000,
-        KEY = 0x2000,
-        SEQUENCE = 0x1000,
-        ACKNOWLEDGEMENT = 0x0080,
-        VERSION = 0x0007,
-    };
     uint16_t flags = bytes_be16_at(&layer->bytes, 0);
     uint16_t type = bytes_be16_at(&layer->bytes, 2);
     uint32_t length = 4;
 
-    if (flags & ROUTING || (flags & VERSION) > 1)
+    if (flags & TUNNEL_GRE_ROUTING || (flags & TUNNEL_GRE_VERSION) > 1)
         return false;
-    if (flags & CHECKSUM)
+    if (flags & TUNNEL_GRE_CHECKSUM)
         length += 4;
-    if (flags & KEY)
+    if (flags & TUNNEL_GRE_KEY)
         length += 4;
-    if (flags & SEQUENCE)
+    if (flags & TUNNEL_GRE_SEQUENCE)
         length += 4;
-    if ((flags & VERSION) == 1 && (flags & ACKNOWLEDGEMENT))
+    if ((flags & TUNNEL_GRE_VERSION) == 1 && (flags & TUNNEL_GRE_ACKNOWLEDGEMENT))
         length += 4;
     layer_pass(layer, length, type);
     return true;

@@ -13,6 +13,17 @@
 
 enum tunnel_port { TUNNEL_PORT_GTP_U = 2152, TUNNEL_PORT_VXLAN = 4789 };
 
+/* First two octets of a GRE header. Source: RFC 2784 and 2890 (version 0), RFC 2637 section 4.1 (version 1).
+ */
+enum tunnel_gre {
+    TUNNEL_GRE_CHECKSUM = 0x8000,
+    TUNNEL_GRE_ROUTING = 0x4000,
+    TUNNEL_GRE_KEY = 0x2000,
+    TUNNEL_GRE_SEQUENCE = 0x1000,
+    TUNNEL_GRE_ACKNOWLEDGEMENT = 0x0080,
+    TUNNEL_GRE_VERSION = 0x0007,
+};
+
 /* Take a layer past VLAN tags, MPLS labels, PPPoE, PPP, LLC and Ethernet headers, up to an IP packet or
  * something else. Octets of them that were not captured are an error of the layer's cursor.
  *
