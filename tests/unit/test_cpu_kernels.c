@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/dropout.h"
+#include "tests/unit/activations.h"
 #include "tests/unit/lanes.h"
 #include "tests/unit/unit.h"
 
@@ -72,34 +73,6 @@ static void check_dense(void)
         free(x);
         free(y);
         free(before);
-    }
-}
-
-static double activation_of(enum activation activation, double x)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return x > 0 ? x : 0;
-    case ACTIVATION_TANH:
-        return tanh(x);
-    case ACTIVATION_SIGMOID:
-        return 1 / (1 + exp(-x));
-    default:
-        return x;
-    }
-}
-
-static double slope_of(enum activation activation, double y)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return y > 0 ? 1 : 0;
-    case ACTIVATION_TANH:
-        return 1 - y * y;
-    case ACTIVATION_SIGMOID:
-        return y * (1 - y);
-    default:
-        return 1;
     }
 }
 

@@ -9,6 +9,7 @@
 #include "core/dropout.h"
 #include "core/random.h"
 #include "tests/cuda/fake/fake.h"
+#include "tests/unit/activations.h"
 #include "tests/unit/unit.h"
 
 static struct random dice;
@@ -230,34 +231,6 @@ START_TEST(items_are_joined_from_parts_and_split_again)
 }
 END_TEST
 
-static double activated(enum activation activation, double x)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return x > 0 ? x : 0;
-    case ACTIVATION_TANH:
-        return tanh(x);
-    case ACTIVATION_SIGMOID:
-        return 1 / (1 + exp(-x));
-    default:
-        return x;
-    }
-}
-
-static double slope(enum activation activation, double y)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return y > 0 ? 1 : 0;
-    case ACTIVATION_TANH:
-        return 1 - y * y;
-    case ACTIVATION_SIGMOID:
-        return y * (1 - y);
-    default:
-        return 1;
-    }
-}
-
 START_TEST(activations_and_their_slopes)
 {
     enum { N = 300, WIDTH = 7 };
@@ -282,10 +255,11 @@ START_TEST(activations_and_their_slopes)
             double got = (double)((float *)y.host)[i];
 
             ck_assert_double_eq_tol(
-                got, activated((enum activation)a, (double)x[i] + (double)((float *)bias.host)[i % WIDTH]),
+                got,
+                activation_of((enum activation)a, (double)x[i] + (double)((float *)bias.host)[i % WIDTH]),
                 1e-5);
             ck_assert_double_eq_tol((double)((float *)dy.host)[i],
-                                    (double)before[i] * slope((enum activation)a, got), 1e-6);
+                                    (double)before[i] * slope_of((enum activation)a, got), 1e-6);
         }
         free(x);
         free(before);
