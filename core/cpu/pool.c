@@ -105,7 +105,7 @@ int pool_new(struct pool **poolp, unsigned threads, struct error *err)
         pool->workers = calloc(threads, sizeof *pool->workers);
     if (pool == NULL || pool->workers == NULL) {
         free(pool);
-        return error_set(err, -ENOMEM, "cpu engine: out of memory");
+        return error_set(err, -ENOMEM, "engine: out of memory");
     }
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->begin, NULL);
@@ -113,7 +113,7 @@ int pool_new(struct pool **poolp, unsigned threads, struct error *err)
     rc = start_workers(pool, threads);
     if (rc != 0) {
         pool_free(pool);
-        return error_set(err, -ENODEV, "cpu engine: cannot start %u threads: %s", threads, strerror(rc));
+        return error_set(err, -ENODEV, "engine: cannot start %u threads: %s", threads, strerror(rc));
     }
     *poolp = pool;
     return 0;

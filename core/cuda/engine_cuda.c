@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/cpu/pool.h"
 #include "core/cuda/fused.h"
 #include "core/cuda/network.h"
 #include "core/cuda/status.h"
@@ -19,7 +20,7 @@ enum { PORTION_FLOWS = 65536, PORTION_SHARE = 4, PATH_MAX_LENGTH = DEVICE_NAME_M
 struct engine_cuda {
     struct engine base;
     struct device device;
-    unsigned threads;             /* that pack batches for the fused kernels */
+    struct pool *pool;            /* writes large batches down for the copy */
     struct cuda_network *network; /* NULL: nothing is loaded */
     struct fused *fused;          /* NULL: not for this tree */
     float *weights;               /* (n_weights) on their way to the fused kernels */
@@ -46,9 +47,11 @@ static int cuda_open(struct engine **enginep, const struct engine_options *optio
     if (cuda == NULL)
         return no_memory(err);
     cuda->base.ops = &engine_cuda;
-    cuda->threads = options->threads;
     rc = device_open(&cuda->device, err);
+    if (rc == 0)
+        rc = pool_new(&cuda->pool, options->threads, err);
     if (rc < 0) {
+        device_close(&cuda->device);
         free(cuda);
         return rc;
     }
@@ -84,7 +87,7 @@ static int set_portion(struct engine_cuda *cuda, const struct tree *tree, struct
 /* The fused kernels, if they know all of the tree. */
 static int load_fused(struct engine_cuda *cuda, const struct model *model, struct error *err)
 {
-    int rc = fused_new(&cuda->fused, &cuda->device, model->tree, model->weights, cuda->threads, err);
+    int rc = fused_new(&cuda->fused, &cuda->device, model->tree, model->weights, cuda->pool, err);
 
     if (rc == -ENOTSUP) {
         cuda->fused = NULL;
@@ -209,6 +212,7 @@ static void cuda_close(struct engine *engine)
     (void)device_enter(&cuda->device, NULL); /* gone or not, all is given back */
     unload(cuda);
     device_close(&cuda->device);
+    pool_free(cuda->pool);
     free(cuda);
 }
 

@@ -23,7 +23,7 @@ struct fused {
     struct fused_portion portions[PORTIONS];
 };
 
-static int fused_init(struct fused *fused, const struct tree *tree, const float *weights, unsigned threads,
+static int fused_init(struct fused *fused, const struct tree *tree, const float *weights, struct pool *pool,
                       struct error *err)
 {
     int r = fused_plan_init(&fused->program.plan, tree, err);
@@ -33,9 +33,7 @@ static int fused_init(struct fused *fused, const struct tree *tree, const float 
     fused->packed = malloc(fused->program.plan.octets);
     if (fused->packed == NULL)
         return error_set(err, -ENOMEM, "fused kernels: no memory for the weights");
-    r = pool_new(&fused->program.pool, threads, err);
-    if (r < 0)
-        return r;
+    fused->program.pool = pool;
     r = device_buffer_reserve(fused->device, &fused->weights, fused->program.plan.octets, 1, err);
     for (size_t i = 0; r == 0 && i < PORTIONS; i++)
         r = fused_portion_init(&fused->portions[i], fused->device, err);
@@ -43,7 +41,7 @@ static int fused_init(struct fused *fused, const struct tree *tree, const float 
 }
 
 int fused_new(struct fused **fusedp, struct device *device, const struct tree *tree, const float *weights,
-              unsigned threads, struct error *err)
+              struct pool *pool, struct error *err)
 {
     struct fused *fused = calloc(1, sizeof *fused);
     int r;
@@ -51,7 +49,7 @@ int fused_new(struct fused **fusedp, struct device *device, const struct tree *t
     if (fused == NULL)
         return error_set(err, -ENOMEM, "fused kernels: no memory");
     fused->device = device;
-    r = fused_init(fused, tree, weights, threads, err);
+    r = fused_init(fused, tree, weights, pool, err);
     if (r < 0) {
         fused_free(fused);
         return r;
@@ -68,7 +66,6 @@ void fused_free(struct fused *fused)
         fused_portion_deinit(&fused->portions[i]);
     device_buffer_deinit(&fused->weights);
     fused_plan_deinit(&fused->program.plan);
-    pool_free(fused->program.pool);
     free(fused->packed);
     free(fused);
 }

@@ -11,6 +11,7 @@
 #define CORE_CUDA_FUSED_H
 
 #include "core/batch.h"
+#include "core/cpu/pool.h"
 #include "core/cuda/device.h"
 #include "core/tree/model.h"
 
@@ -18,13 +19,13 @@ struct fused;
 
 /* Prepare a tree.
  *
- * weights: (tree->n_weights) on the host, packed for the kernels and copied. threads: that pack large
- * batches for the copy, 0: as many as the process may run on.
+ * weights: (tree->n_weights) on the host, packed for the kernels and copied. pool: packs large batches for
+ * the copy; like the device it must outlive this.
  *
  * Return: 0; -ENOTSUP: some layer has a shape there is no kernel for (err names it); -ENOMEM, -ENODEV.
  */
 int fused_new(struct fused **fusedp, struct device *device, const struct tree *tree, const float *weights,
-              unsigned threads, struct error *err);
+              struct pool *pool, struct error *err);
 void fused_free(struct fused *fused);
 
 /* Take other weights, (tree->n_weights) on the host. */

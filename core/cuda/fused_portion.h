@@ -22,7 +22,7 @@ struct fused_program {
     const char *packed;         /* device: fused_pack() */
     bool has_tensor;            /* the weights are within what tensor cores take */
     enum fused_kernels kernels; /* as chosen */
-    struct pool *pool;          /* threads that fill portions */
+    struct pool *pool;          /* threads that fill portions; borrowed */
 };
 
 struct fused_portion {

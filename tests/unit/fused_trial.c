@@ -90,19 +90,23 @@ void fused_trial_answer(struct fused_trial *trial)
 int fused_trial_run(const struct fused_trial *trial, enum fused_kernels kernels, float *logits,
                     struct error *err)
 {
-    struct device device;
+    struct device device = {0};
     struct fused *fused = NULL;
-    int rc = device_open(&device, err);
+    struct pool *pool;
+    int rc = pool_new(&pool, 2, err);
 
     if (rc < 0)
         return rc;
-    rc = fused_new(&fused, &device, trial->model->tree, trial->model->weights, 2, err);
+    rc = device_open(&device, err);
+    if (rc == 0)
+        rc = fused_new(&fused, &device, trial->model->tree, trial->model->weights, pool, err);
     if (rc == 0) {
         fused_choose(fused, kernels);
         rc = fused_forward(fused, trial->batch, logits, err);
     }
     fused_free(fused);
     device_close(&device);
+    pool_free(pool);
     return rc;
 }
 

@@ -161,12 +161,14 @@ START_TEST(weights_can_be_changed)
     struct fused_trial trial;
     struct device device;
     struct fused *fused;
+    struct pool *pool;
     float logits[20 * 3];
 
     fake_reset(NULL);
     fused_trial_init(&trial, &random, fused_trial_tree_file("flowtree"), 1, &inputs);
+    ck_assert_int_eq(pool_new(&pool, 2, NULL), 0);
     ck_assert_int_eq(device_open(&device, NULL), 0);
-    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, 2, NULL), 0);
+    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, pool, NULL), 0);
     for (unsigned k = 0; k < 3; k++) {
         ck_assert_int_eq(fused_forward(fused, trial.batch, logits, NULL), 0);
         ck_assert_double_lt(fused_trial_compare(&trial, logits, trial.logits), PROBABILITY_LIMIT);
@@ -178,6 +180,7 @@ START_TEST(weights_can_be_changed)
     }
     fused_free(fused);
     device_close(&device);
+    pool_free(pool);
     ck_assert_uint_eq(fake_leaks(), 0);
     fused_trial_deinit(&trial);
 }

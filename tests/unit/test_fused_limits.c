@@ -145,12 +145,14 @@ START_TEST(after_a_failure_the_next_batch_goes_through)
     struct fused_trial trial;
     struct device device;
     struct fused *fused;
+    struct pool *pool;
     float logits[18 * 3];
 
     fake_reset(NULL);
     small_trial(&trial);
+    ck_assert_int_eq(pool_new(&pool, 2, NULL), 0);
     ck_assert_int_eq(device_open(&device, NULL), 0);
-    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, 2, NULL), 0);
+    ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, pool, NULL), 0);
     for (unsigned buffers = 0; buffers < 4; buffers++) { /* one more is there each time */
         fake_fail(FAKE_MEMORY, buffers > 0 ? 1 : 0, FAKE_NO_MEMORY, true);
         ck_assert_int_eq(fused_forward(fused, trial.batch, logits, NULL), -ENOMEM);
@@ -161,6 +163,7 @@ START_TEST(after_a_failure_the_next_batch_goes_through)
     ck_assert_double_lt(fused_trial_compare(&trial, logits, trial.logits), 1e-6);
     fused_free(fused);
     device_close(&device);
+    pool_free(pool);
     ck_assert_uint_eq(fake_leaks(), 0);
     fused_trial_deinit(&trial);
 }
