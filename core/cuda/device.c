@@ -134,13 +134,16 @@ int device_buffer_reserve(struct device *device, struct device_buffer *buffer, s
                           struct error *err)
 {
     size_t octets, slack;
+    int rc;
 
-    (void)device;
     if (!octets_of(n, size, &octets))
         return too_large(err);
     if (octets <= buffer->octets)
         return 0;
     slack = octets / SLACK_SHARE;
+    rc = buffer->at != NULL ? device_wait(device, err) : 0;
+    if (rc < 0)
+        return rc;
     device_buffer_deinit(buffer);
     if (cudaMalloc(&buffer->at, octets + slack) == cudaSuccess) {
         buffer->octets = octets + slack;

@@ -47,8 +47,8 @@ struct device_buffer {
     size_t octets;
 };
 
-/* Have room for n items of some octets each; what it held is lost when it grows. Some room is left for the
- * next, slightly larger batch.
+/* Have room for n items of some octets each; what it held is lost when it grows, once the device's stream is
+ * done with it (freeing alone promises no wait). Some room is left for the next, slightly larger batch.
  *
  * Return: 0; -ENOMEM (the buffer is empty then), -ENODEV.
  */

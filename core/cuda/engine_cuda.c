@@ -1,4 +1,4 @@
-/* The CUDA engine: a tree that fused kernels know goes through them, every other through cuDNN (network.h).
+/* The CUDA engine: a tree that fused kernels know goes through them, every other layer by layer (network.h).
  * Learning always goes the second way. The weights live in the network; after a step the fused kernels get
  * theirs when the next batch is to be judged.
  */
@@ -99,6 +99,16 @@ static int load_fused(struct engine_cuda *cuda, const struct model *model, struc
     return cuda->weights == NULL ? no_memory(err) : 0;
 }
 
+/* How flows are judged: in fused kernels, layer by layer in ours alone, or with cuDNN's. */
+static void set_path(struct engine_cuda *cuda)
+{
+    const char *way = cuda->fused != NULL                       ? "fused"
+                      : cuda_network_needs_cudnn(cuda->network) ? "cuDNN"
+                                                                : "layers";
+
+    (void)snprintf(cuda->path, sizeof cuda->path, "%s, %s", way, cuda->device.name);
+}
+
 static int cuda_load(struct engine *engine, const struct model *model, struct error *err)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
@@ -117,8 +127,7 @@ static int cuda_load(struct engine *engine, const struct model *model, struct er
         unload(cuda);
         return rc;
     }
-    (void)snprintf(cuda->path, sizeof cuda->path, "%s, %s", cuda->fused != NULL ? "fused" : "cuDNN",
-                   cuda->device.name);
+    set_path(cuda);
     cuda->base.tree = model->tree;
     return 0;
 }

@@ -5,7 +5,7 @@
  * one list of operations. Which kernel walks a recurrent layer depends on the batch: few flows want short
  * latency (many lanes a flow, float32), many want throughput (tensor cores, each factor as a sum of two
  * halves, so that the result is as exact as float32). A tree with a layer of another shape is not taken, and
- * goes through cuDNN (network.h).
+ * goes layer by layer (network.h).
  */
 #ifndef CORE_CUDA_FUSED_H
 #define CORE_CUDA_FUSED_H

@@ -15,15 +15,12 @@ static __global__ void pack(struct kernel_pieces pieces, float *space, const flo
         space[piece.space + i] = block[piece.block + i];
 }
 
-static __global__ void unpack(struct kernel_pieces pieces, float *block, const float *space, bool add)
+static __global__ void add(struct kernel_pieces pieces, float *block, const float *space)
 {
     const struct kernel_piece piece = pieces.pieces[blockIdx.y];
 
-    for (uint32_t i = blockIdx.x * THREADS + threadIdx.x; i < piece.size; i += BLOCKS * THREADS) {
-        float *to = &block[piece.block + i];
-
-        *to = add ? *to + space[piece.space + i] : space[piece.space + i];
-    }
+    for (uint32_t i = blockIdx.x * THREADS + threadIdx.x; i < piece.size; i += BLOCKS * THREADS)
+        block[piece.block + i] += space[piece.space + i];
 }
 
 cudaError_t kernel_pack(cudaStream_t stream, const struct kernel_pieces *pieces, float *space,
@@ -33,10 +30,10 @@ cudaError_t kernel_pack(cudaStream_t stream, const struct kernel_pieces *pieces,
     return cudaGetLastError();
 }
 
-cudaError_t kernel_unpack(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
-                          const float *space, bool add)
+cudaError_t kernel_add(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
+                       const float *space)
 {
-    KERNEL_LAUNCH(unpack, dim3(BLOCKS, pieces->n), THREADS, 0, stream, *pieces, block, space, add);
+    KERNEL_LAUNCH(add, dim3(BLOCKS, pieces->n), THREADS, 0, stream, *pieces, block, space);
     return cudaGetLastError();
 }
 

@@ -24,11 +24,11 @@ struct kernel_pieces {
     struct kernel_piece pieces[KERNEL_PIECES_MAX];
 };
 
-/* space = block; the other way, block = space, or += with `add`. */
+/* space = block; the other way, block += space. */
 cudaError_t kernel_pack(cudaStream_t stream, const struct kernel_pieces *pieces, float *space,
                         const float *block);
-cudaError_t kernel_unpack(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
-                          const float *space, bool add);
+cudaError_t kernel_add(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
+                       const float *space);
 
 /* Whether the device has these kernels: cudaSuccess, or why not. */
 cudaError_t kernel_image(void);

@@ -193,6 +193,7 @@ static int work_out_sequence(struct layout_element *at, const struct places *pla
     at->rank = taking->device + places->rank;
     at->order = sequence.order;
     at->step_lengths = (const int32_t *)sequence.lengths;
+    at->step_firsts = sequence.first_step;
     return 0;
 }
 

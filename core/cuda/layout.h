@@ -44,6 +44,7 @@ struct layout_element {
     const uint32_t *rank;        /* sequences: (n_instances) rank of an instance */
     const uint32_t *order;       /* sequences: (n_instances) instance of a rank */
     const int32_t *step_lengths; /* sequences: (n_instances) `lengths` on the device */
+    const uint32_t *step_firsts; /* sequences: (n_steps + 1) `first_step` on the device */
 };
 
 struct layout {

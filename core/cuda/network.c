@@ -27,6 +27,7 @@ static int init_element(struct cuda_network *network, size_t index, struct error
 {
     const struct element *element = &network->tree->elements[index];
     struct cuda_element *e = &network->elements[index];
+    const struct rnn_block block = {network->tree, network->weights, network->gradient};
     bool sequence = element_is_sequence(element);
     int rc = 0;
 
@@ -39,7 +40,7 @@ static int init_element(struct cuda_network *network, size_t index, struct error
         at->sequence = sequence;
         sequence = sequence && !layer_reduces(at->layer);
         if (is_recurrent(at->layer) && element->share == index)
-            rc = rnn_new(&at->rnn, network->device, at->layer, err);
+            rc = rnn_new(&at->rnn, network->device, &block, at->layer, RNN_KERNELS_BY_SHAPE, err);
     }
     return rc;
 }
@@ -70,7 +71,8 @@ static int each_rnn(struct cuda_network *network,
 
 static int pack(struct cuda_network *network, struct rnn *rnn, struct error *err)
 {
-    return rnn_pack(rnn, network->tree, network->weights, err);
+    (void)network;
+    return rnn_pack(rnn, err);
 }
 
 /* Let the rnns take the weights, where a step has changed them. */
@@ -88,9 +90,10 @@ static int clear_gradient(struct cuda_network *network, struct rnn *rnn, struct 
     return rnn_gradient_clear(rnn, err);
 }
 
-static int unpack_gradient(struct cuda_network *network, struct rnn *rnn, struct error *err)
+static int add_gradient(struct cuda_network *network, struct rnn *rnn, struct error *err)
 {
-    return rnn_gradient_unpack(rnn, network->tree, network->gradient, err);
+    (void)network;
+    return rnn_gradient_add(rnn, err);
 }
 
 /* One block: four times as many floats as there are weights, then the scratch of the norm. */
@@ -122,12 +125,12 @@ static int init(struct cuda_network *network, const float *weights, struct error
     if (network->elements == NULL)
         return no_memory(err);
     rc = layout_init(&network->layout, network->tree, err);
+    if (rc == 0)
+        rc = take_weights(network, weights, err);
     for (size_t i = 0; rc == 0 && i < n_elements; i++)
         rc = init_element(network, i, err);
     if (rc == 0)
         share_rnns(network);
-    if (rc == 0)
-        rc = take_weights(network, weights, err);
     if (rc == 0)
         rc = pack_all(network, err);
     return rc < 0 ? rc : device_wait(network->device, err);
@@ -150,6 +153,18 @@ int cuda_network_new(struct cuda_network **networkp, struct device *device, cons
     }
     *networkp = network;
     return 0;
+}
+
+bool cuda_network_needs_cudnn(const struct cuda_network *network)
+{
+    for (size_t i = 0; i < network->tree->n_elements; i++)
+        for (size_t l = 0; l < network->tree->elements[i].n_layers; l++) {
+            const struct rnn *rnn = network->elements[i].layers[l].rnn;
+
+            if (rnn != NULL && rnn_is_cudnn(rnn))
+                return true;
+        }
+    return false;
 }
 
 static void deinit_element(struct cuda_element *e, size_t index)
@@ -338,7 +353,7 @@ int cuda_network_backward(struct cuda_network *network, const struct batch *batc
     if (rc == 0)
         rc = network_go_backward(network, err);
     if (rc == 0)
-        rc = each_rnn(network, unpack_gradient, err);
+        rc = each_rnn(network, add_gradient, err);
     rc = finish(network, batch->n_flows, rc, logits, err);
     if (rc == 0)
         memcpy(loss, network->results.at, sizeof *loss);

@@ -1,5 +1,6 @@
-/* network.h - any tree on the device, layer by layer: cuDNN for recurrent layers, cuBLAS for dense ones, our
- * kernels for the rest. Forward, backward and the optimiser's step.
+/* network.h - any tree on the device, layer by layer: recurrent ones through our own kernels or cuDNN
+ * (rnn.h), dense ones through cuBLAS, the rest through kernels of ours. Forward, backward and the optimiser's
+ * step.
  *
  * Elements are computed in the order of the tree (children first), each layer for all positions at once
  * (layout.h). Backward goes the other way; a shared element's gradients add up in the one gradient block.
@@ -27,6 +28,9 @@ struct cuda_network;
 int cuda_network_new(struct cuda_network **networkp, struct device *device, const struct tree *tree,
                      const float *weights, struct error *err);
 void cuda_network_free(struct cuda_network *network);
+
+/* Whether some layer goes through cuDNN. */
+bool cuda_network_needs_cudnn(const struct cuda_network *network);
 
 /* As in struct engine_ops; logits and values are on the host. */
 int cuda_network_forward(struct cuda_network *network, const struct batch *batch, float *logits,

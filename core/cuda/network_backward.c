@@ -32,6 +32,8 @@ static int recurrent_backward(struct cuda_network *network, struct cuda_element 
                               float *dx, struct error *err)
 {
     struct cuda_layer *at = &e->layers[l];
+    const struct rnn_pass pass = network_rnn_pass(e, at);
+    struct rnn_gradients gradients = {.dy = dy, .dx = dx};
     uint32_t width = (uint32_t)at->layer->out;
     struct kernel_items items = {
         .whole = network->ranked,
@@ -42,10 +44,11 @@ static int recurrent_backward(struct cuda_network *network, struct cuda_element 
         .parts = {{.from = dy, .width = width}},
     };
 
-    if (!layer_reduces(at->layer))
-        return rnn_backward(at->rnn, &at->use, e->layout, at->x, at->y, dy, NULL, dx, err);
-    CUDA_TRY(kernel_join(network->device->stream, &items));
-    return rnn_backward(at->rnn, &at->use, e->layout, at->x, at->steps, NULL, network->ranked, dx, err);
+    if (layer_reduces(at->layer)) {
+        CUDA_TRY(kernel_join(network->device->stream, &items));
+        gradients = (struct rnn_gradients){.dlast = network->ranked, .dx = dx};
+    }
+    return rnn_backward(at->rnn, &at->use, &pass, &gradients, err);
 }
 
 static int embedding_backward(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy,
@@ -67,14 +70,11 @@ static int dropout_backward(struct cuda_network *network, struct cuda_element *e
     return dx == NULL ? 0 : network_drop(network, e, l, dx, dy, err);
 }
 
-static const struct {
-    int (*backward)(struct cuda_network *network, struct cuda_element *e, size_t l, float *dy, float *dx,
-                    struct error *err);
-    bool needs_dx; /* whoever asks */
-} kinds[LAYER_KINDS] = {
-    [LAYER_DENSE] = {dense_backward, false},     [LAYER_LSTM] = {recurrent_backward, true},
-    [LAYER_GRU] = {recurrent_backward, true},    [LAYER_EMBEDDING] = {embedding_backward, false},
-    [LAYER_DROPOUT] = {dropout_backward, false},
+static int (*const layer_backward[LAYER_KINDS])(struct cuda_network *network, struct cuda_element *e,
+                                                size_t l, float *dy, float *dx, struct error *err) = {
+    [LAYER_DENSE] = dense_backward,     [LAYER_LSTM] = recurrent_backward,
+    [LAYER_GRU] = recurrent_backward,   [LAYER_EMBEDDING] = embedding_backward,
+    [LAYER_DROPOUT] = dropout_backward,
 };
 
 /* The gradient of the items to the children they came from; own columns have none. */
@@ -106,8 +106,7 @@ static int element_backward(struct cuda_network *network, struct cuda_element *e
 
         if (layer_rests(network, layer))
             continue;
-        rc = kinds[layer->kind].backward(
-            network, e, l, dy, asked || kinds[layer->kind].needs_dx ? network->gradients[turn] : NULL, err);
+        rc = layer_backward[layer->kind](network, e, l, dy, asked ? network->gradients[turn] : NULL, err);
         dy = network->gradients[turn];
         turn ^= 1;
     }

@@ -77,11 +77,10 @@ static int recurrent_forward(struct cuda_network *network, struct cuda_element *
         .n_parts = 1,
         .parts = {{.from = at->last, .width = width}},
     };
-    bool reduces = layer_reduces(at->layer);
-    int rc = rnn_forward(at->rnn, &at->use, e->layout, at->x, reduces ? at->steps : at->y,
-                         reduces ? at->last : NULL, network->training, err);
+    const struct rnn_pass pass = network_rnn_pass(e, at);
+    int rc = rnn_forward(at->rnn, &at->use, &pass, network->training, err);
 
-    if (rc == 0 && reduces)
+    if (rc == 0 && layer_reduces(at->layer))
         CUDA_TRY(kernel_join(network->device->stream, &items));
     return rc;
 }

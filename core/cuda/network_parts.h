@@ -87,6 +87,14 @@ static inline bool layer_reduces(const struct layer *layer)
     return (layer->kind == LAYER_LSTM || layer->kind == LAYER_GRU) && !layer->sequence_out;
 }
 
+/* What goes through a recurrent layer. */
+static inline struct rnn_pass network_rnn_pass(const struct cuda_element *e, const struct cuda_layer *at)
+{
+    bool reduces = layer_reduces(at->layer);
+
+    return (struct rnn_pass){e->layout, at->x, reduces ? at->steps : at->y, reduces ? at->last : NULL};
+}
+
 /* Place every matrix of the batch that the layout holds; training: network->training. Return: 0, -ENOMEM,
  * -ENODEV. */
 int network_arrange(struct cuda_network *network, uint32_t n_flows, struct error *err);

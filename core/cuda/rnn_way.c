@@ -7,14 +7,10 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "core/cuda/rnn_ops.h"
 #include "core/cuda/status.h"
 
 enum { TENSORS = 4 /* a direction */, STATE_RANK = 3 };
-
-static size_t directions_of(const struct layer *layer)
-{
-    return layer->bidirectional ? 2 : 1;
-}
 
 static size_t gates_of(const struct layer *layer)
 {
@@ -89,7 +85,7 @@ static int ask_linear(struct rnn_way *way, const struct linear *linear, cudnnTen
 static int ask_linears(struct rnn_way *way, cudnnTensorDescriptor_t matrix, cudnnTensorDescriptor_t bias,
                        struct error *err)
 {
-    size_t gates = gates_of(way->layer), n = directions_of(way->layer) * 2 * gates;
+    size_t gates = gates_of(way->layer), n = rnn_directions(way->layer) * 2 * gates;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++)
@@ -133,7 +129,7 @@ static int use_prepare(const struct rnn_way *way, struct rnn_use *use, const str
                                                     : CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
     const int *lengths = (const int *)layout->lengths;
     int steps = (int)layout->n_steps, n = (int)layout->n_instances, units = (int)layer->units;
-    int dims[STATE_RANK] = {(int)directions_of(layer), n, units}, strides[STATE_RANK] = {0, units, 1};
+    int dims[STATE_RANK] = {(int)rnn_directions(layer), n, units}, strides[STATE_RANK] = {0, units, 1};
     float zero = 0;
 
     if ((uint64_t)layout->n_instances * layer->units > INT_MAX)
@@ -255,11 +251,11 @@ int rnn_way_pack(struct rnn_way *way, const struct tree *tree, const float *weig
     return 0;
 }
 
-int rnn_way_unpack(struct rnn_way *way, const struct tree *tree, float *gradient, bool add, struct error *err)
+int rnn_way_add(struct rnn_way *way, const struct tree *tree, float *gradient, struct error *err)
 {
     struct kernel_pieces pieces = place(way, tree);
 
-    CUDA_TRY(kernel_unpack(way->device->stream, &pieces, gradient, way->gradient.at, add));
+    CUDA_TRY(kernel_add(way->device->stream, &pieces, gradient, way->gradient.at));
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* rnn_way.h - one of cuDNN's ways to walk a recurrent layer, with the weights in the order that it wants.
  *
- * rnn.c has one or two of them for a layer and chooses for each batch.
+ * rnn_cudnn.c has one or two of them for a layer and chooses for each batch.
  */
 #ifndef CORE_CUDA_RNN_WAY_H
 #define CORE_CUDA_RNN_WAY_H
@@ -55,10 +55,9 @@ int rnn_way_backward(struct rnn_way *way, struct rnn_use *use, struct device_buf
                      const struct layout_element *layout, const float *x, const float *y, const float *dy,
                      const float *dhy, float *dx, struct error *err);
 
-/* Weights and gradient, as in rnn.h. add: to what the block has. */
+/* Take the weights from the weight block; add what was gathered to the gradient block; forget it. */
 int rnn_way_pack(struct rnn_way *way, const struct tree *tree, const float *weights, struct error *err);
-int rnn_way_unpack(struct rnn_way *way, const struct tree *tree, float *gradient, bool add,
-                   struct error *err);
+int rnn_way_add(struct rnn_way *way, const struct tree *tree, float *gradient, struct error *err);
 int rnn_way_clear(struct rnn_way *way, struct error *err);
 
 #endif

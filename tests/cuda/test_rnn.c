@@ -1,7 +1,7 @@
-/* Recurrent layers through cuDNN against the reference in float64: LSTM and GRU, one direction and both, the
- * last state or every step's, lists of one length and of many; outputs, and the gradients of inputs and
- * weights, over one and over two uses of the same weights. Runs on whatever device there is: the fake one,
- * or, built with the toolkit, a real one. */
+/* Recurrent layers, through cuDNN and through our own kernels, against the reference in float64: LSTM and
+ * GRU, one direction and both, the last state or every step's, lists of one length and of many; outputs, and
+ * the gradients of inputs and weights, over one and over two uses of the same weights. Runs on whatever
+ * device there is: the fake one, or, built with the toolkit, a real one. */
 #include "core/cuda/rnn.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "core/reference/reference_layer.h"
 #include "tests/unit/unit.h"
 
-enum { LISTS = 7, STEPS = 6, IN = 3, UNITS = 5, UNITS_LARGE = 70, BEFORE = 11 /* weights of other layers */ };
+enum { LISTS = 7, LISTS_MANY = 4200, STEPS = 6, BEFORE = 11 /* weights of other layers */ };
 
 /* One layer with its weights, and a batch for it. */
 struct trial {
@@ -22,14 +22,16 @@ struct trial {
     struct layer layer;
     size_t n_weights;
     float *weights;
-    uint32_t lengths[LISTS], first_step[STEPS + 1];
+    uint32_t *lengths, first_step[STEPS + 1]; /* lengths: (n_lists) */
+    size_t n_lists;
     struct layout_element layout;
+    struct rnn_block block; /* on the device */
 };
 
 struct shape {
     enum layer_kind kind;
     bool bidirectional, sequence_out, equal;
-    size_t units;
+    size_t units, in, n_lists;
 };
 
 static struct device device;
@@ -100,37 +102,56 @@ static void trial_init(struct trial *trial, const struct shape *shape, struct ra
     *trial = (struct trial){.layer = {.kind = shape->kind,
                                       .bidirectional = shape->bidirectional,
                                       .sequence_out = shape->sequence_out,
-                                      .in = IN,
+                                      .in = shape->in,
                                       .units = shape->units,
-                                      .out = (shape->bidirectional ? 2 : 1) * shape->units}};
+                                      .out = (shape->bidirectional ? 2 : 1) * shape->units},
+                            .n_lists = shape->n_lists};
     place_tensors(trial);
     trial->weights = random_floats(random, trial->n_weights);
-    for (uint32_t i = 0; i < LISTS; i++)
-        trial->lengths[i] = shape->equal || i == 0 ? STEPS : STEPS - i * STEPS / LISTS;
+    trial->lengths = room(trial->n_lists, sizeof *trial->lengths);
+    for (uint32_t i = 0; i < trial->n_lists; i++)
+        trial->lengths[i] = shape->equal || i == 0 ? STEPS : STEPS - i * STEPS / (uint32_t)trial->n_lists;
     for (uint32_t step = 0; step < STEPS; step++) {
         trial->first_step[step + 1] = trial->first_step[step];
-        for (uint32_t i = 0; i < LISTS; i++)
+        for (uint32_t i = 0; i < trial->n_lists; i++)
             trial->first_step[step + 1] += trial->lengths[i] > step;
     }
-    layout->n_instances = LISTS;
+    layout->n_instances = (uint32_t)trial->n_lists;
     layout->n_positions = trial->first_step[STEPS];
     layout->n_steps = STEPS;
     layout->lengths = trial->lengths;
     layout->first_step = trial->first_step;
-    layout->step_lengths = to_device(trial->lengths, sizeof trial->lengths);
+    layout->step_lengths = to_device(trial->lengths, trial->n_lists * sizeof *trial->lengths);
+    layout->step_firsts = to_device(trial->first_step, sizeof trial->first_step);
+    trial->block = (struct rnn_block){
+        .tree = &trial->tree,
+        .weights = to_device(trial->weights, trial->n_weights * sizeof(float)),
+        .gradient = to_device(trial->weights, trial->n_weights * sizeof(float)),
+    };
 }
 
 static void trial_deinit(struct trial *trial)
 {
     free(trial->weights);
-    ck_assert_int_eq(cudaFree((void *)trial->layout.step_lengths), cudaSuccess);
+    free(trial->lengths);
+    (void)cudaFree((void *)trial->layout.step_lengths);
+    (void)cudaFree((void *)trial->layout.step_firsts);
+    (void)cudaFree((void *)trial->block.weights);
+    ck_assert_int_eq(cudaFree(trial->block.gradient), cudaSuccess);
+}
+
+/* The gradient block at the start of a batch. */
+static void clear_gradient(const struct trial *trial)
+{
+    ck_assert_int_eq(cudaMemset(trial->block.gradient, 0, trial->n_weights * sizeof(float)), cudaSuccess);
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaSuccess);
 }
 
 /* The reference's numbers are list by list, the device's step by step. */
 struct truth {
     struct reference_layer layer;
     struct signal in, out;
-    size_t in_first[LISTS + 1], out_first[LISTS + 1];
+    size_t *in_first, *out_first; /* (n_lists + 1) */
     double *weights, *gradient;
 };
 
@@ -142,24 +163,26 @@ static size_t position(const struct trial *trial, size_t list, size_t step)
 static void truth_init(struct truth *truth, const struct trial *trial)
 {
     const struct layer *layer = &trial->layer;
+    size_t n = trial->n_lists;
 
     *truth = (struct truth){0};
+    truth->in_first = room(n + 1, sizeof *truth->in_first);
+    truth->out_first = room(n + 1, sizeof *truth->out_first);
     truth->weights = room(trial->n_weights, sizeof(double));
     truth->gradient = room(trial->n_weights, sizeof(double));
     for (size_t i = 0; i < trial->n_weights; i++)
         truth->weights[i] = (double)trial->weights[i];
-    for (size_t i = 0; i < LISTS; i++) {
+    for (size_t i = 0; i < trial->n_lists; i++) {
         truth->in_first[i + 1] = truth->in_first[i] + trial->lengths[i];
         truth->out_first[i + 1] = truth->out_first[i] + (layer->sequence_out ? trial->lengths[i] : 1);
     }
-    truth->in =
-        (struct signal){LISTS, truth->in_first, layer->in, room(LISTS * STEPS * layer->in, sizeof(double)),
-                        room(LISTS * STEPS * layer->in, sizeof(double))};
+    truth->in = (struct signal){n, truth->in_first, layer->in, room(n * STEPS * layer->in, sizeof(double)),
+                                room(n * STEPS * layer->in, sizeof(double))};
     truth->out =
-        (struct signal){LISTS, truth->out_first, layer->out, room(LISTS * STEPS * layer->out, sizeof(double)),
-                        room(LISTS * STEPS * layer->out, sizeof(double))};
+        (struct signal){n, truth->out_first, layer->out, room(n * STEPS * layer->out, sizeof(double)),
+                        room(n * STEPS * layer->out, sizeof(double))};
     truth->layer = (struct reference_layer){.layer = layer, .in = &truth->in, .out = &truth->out};
-    truth->layer.states = room(LISTS * STEPS * reference_state_width(layer), sizeof(double));
+    truth->layer.states = room(n * STEPS * reference_state_width(layer), sizeof(double));
     for (unsigned i = 0; i < layer->n_tensors; i++) {
         truth->layer.weights[i] = truth->weights + trial->tensors[layer->tensors[i]].offset;
         truth->layer.gradients[i] = truth->gradient + trial->tensors[layer->tensors[i]].offset;
@@ -168,6 +191,8 @@ static void truth_init(struct truth *truth, const struct trial *trial)
 
 static void truth_deinit(struct truth *truth)
 {
+    free(truth->in_first);
+    free(truth->out_first);
     free(truth->weights);
     free(truth->gradient);
     free(truth->in.values);
@@ -181,7 +206,7 @@ static void truth_deinit(struct truth *truth)
 static void each_cell(const struct trial *trial, const struct signal *signal, bool steps, double *theirs,
                       float *ours, void (*cell)(double *theirs, float *ours))
 {
-    for (size_t list = 0; list < LISTS; list++)
+    for (size_t list = 0; list < trial->n_lists; list++)
         for (size_t step = 0; step < (steps ? trial->lengths[list] : 1); step++)
             for (size_t i = 0; i < signal->width; i++)
                 cell(&theirs[(signal->first[list] + step) * signal->width + i],
@@ -198,38 +223,44 @@ static void compare(double *theirs, float *ours)
     ck_assert_double_eq_tol((double)*ours, *theirs, 1e-5 * (1 + fabs(*theirs)));
 }
 
-/* One use of a layer: forward, back, and what the reference says to both. */
-static void run_use(struct rnn *rnn, const struct trial *trial, struct truth *truth, struct random *random)
+/* One use of a layer: forward, back, and what the reference says to both. asks: for the gradient of x. */
+static void run_use(struct rnn *rnn, const struct trial *trial, struct truth *truth, bool asks,
+                    struct random *random)
 {
     const struct layer *layer = &trial->layer;
-    size_t n = trial->layout.n_positions, outs = (layer->sequence_out ? n : LISTS) * layer->out;
+    size_t n = trial->layout.n_positions, outs = (layer->sequence_out ? n : trial->n_lists) * layer->out;
     float *x = random_floats(random, n * layer->in), *dy = random_floats(random, outs), *host;
     float *x_at = to_device(x, n * layer->in * sizeof *x), *dy_at = to_device(dy, outs * sizeof *dy);
     float *dx_at = to_device(x, n * layer->in * sizeof *x), *y_at, *last_at;
     struct rnn_use use = {0};
+    struct rnn_gradients gradients;
+    struct rnn_pass pass;
 
     ck_assert_int_eq(cudaMalloc((void **)&y_at, n * layer->out * sizeof *y_at), cudaSuccess);
-    ck_assert_int_eq(cudaMalloc((void **)&last_at, LISTS * layer->out * sizeof *last_at), cudaSuccess);
+    ck_assert_int_eq(cudaMalloc((void **)&last_at, trial->n_lists * layer->out * sizeof *last_at),
+                     cudaSuccess);
     each_cell(trial, &truth->in, true, truth->in.values, x, take);
     each_cell(trial, &truth->out, layer->sequence_out, truth->out.gradient, dy, take);
-    memset(truth->in.gradient, 0, truth->in_first[LISTS] * layer->in * sizeof(double));
+    memset(truth->in.gradient, 0, truth->in_first[trial->n_lists] * layer->in * sizeof(double));
     reference_recurrent_forward(&truth->layer);
     reference_recurrent_backward(&truth->layer);
 
+    pass = (struct rnn_pass){&trial->layout, x_at, y_at, layer->sequence_out ? NULL : last_at};
     for (int training = 0; training < 2; training++) {
-        ck_assert_int_eq(rnn_forward(rnn, &use, &trial->layout, x_at, y_at,
-                                     layer->sequence_out ? NULL : last_at, training, NULL),
-                         0);
+        ck_assert_int_eq(rnn_forward(rnn, &use, &pass, training, NULL), 0);
         host = from_device(layer->sequence_out ? y_at : last_at, outs);
         each_cell(trial, &truth->out, layer->sequence_out, truth->out.values, host, compare);
         free(host);
     }
-    ck_assert_int_eq(rnn_backward(rnn, &use, &trial->layout, x_at, y_at, layer->sequence_out ? dy_at : NULL,
-                                  layer->sequence_out ? NULL : dy_at, dx_at, NULL),
-                     0);
-    host = from_device(dx_at, n * layer->in);
-    each_cell(trial, &truth->in, true, truth->in.gradient, host, compare);
-    free(host);
+    gradients =
+        layer->sequence_out ? (struct rnn_gradients){.dy = dy_at} : (struct rnn_gradients){.dlast = dy_at};
+    gradients.dx = asks ? dx_at : NULL;
+    ck_assert_int_eq(rnn_backward(rnn, &use, &pass, &gradients, NULL), 0);
+    if (asks) {
+        host = from_device(dx_at, n * layer->in);
+        each_cell(trial, &truth->in, true, truth->in.gradient, host, compare);
+        free(host);
+    }
     rnn_use_deinit(&use);
     (void)cudaFree(x_at);
     (void)cudaFree(dy_at);
@@ -243,91 +274,121 @@ static void run_use(struct rnn *rnn, const struct trial *trial, struct truth *tr
 /* What lies between the layer's tensors is left as it was. */
 static void check_gradient(struct rnn *rnn, const struct trial *trial, const struct truth *truth)
 {
-    float *zeros = room(trial->n_weights, sizeof *zeros), *host;
-    float *at = to_device(zeros, trial->n_weights * sizeof *zeros);
+    float *host;
 
-    ck_assert_int_eq(rnn_gradient_unpack(rnn, &trial->tree, at, NULL), 0);
-    host = from_device(at, trial->n_weights);
+    ck_assert_int_eq(rnn_gradient_add(rnn, NULL), 0);
+    host = from_device(trial->block.gradient, trial->n_weights);
     for (size_t i = 0; i < trial->n_weights; i++)
         compare(&truth->gradient[i], &host[i]);
     free(host);
-    free(zeros);
-    (void)cudaFree(at);
 }
 
-static void check_shape(const struct shape *shape, struct random *random)
+static struct rnn *new_rnn(const struct trial *trial, enum rnn_kernels kernels)
+{
+    struct error err;
+    struct rnn *rnn;
+
+    ck_assert_msg(rnn_new(&rnn, &device, &trial->block, &trial->layer, kernels, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(rnn_pack(rnn, NULL), 0);
+    return rnn;
+}
+
+static void check_shape(const struct shape *shape, enum rnn_kernels kernels, bool is_cudnn,
+                        struct random *random)
 {
     struct trial trial;
     struct truth truth;
-    struct error err;
     struct rnn *rnn;
-    float *weights_at;
 
     trial_init(&trial, shape, random);
     truth_init(&truth, &trial);
-    weights_at = to_device(trial.weights, trial.n_weights * sizeof *trial.weights);
-    ck_assert_msg(rnn_new(&rnn, &device, &trial.layer, &err) == 0, "%s", err.text);
-    ck_assert_int_eq(rnn_pack(rnn, &trial.tree, weights_at, NULL), 0);
+    rnn = new_rnn(&trial, kernels);
+    ck_assert_int_eq(rnn_is_cudnn(rnn), is_cudnn);
     for (int uses = 1; uses <= 2; uses++) {
         memset(truth.gradient, 0, trial.n_weights * sizeof *truth.gradient);
+        clear_gradient(&trial);
         ck_assert_int_eq(rnn_gradient_clear(rnn, NULL), 0);
         for (int use = 0; use < uses; use++)
-            run_use(rnn, &trial, &truth, random);
+            run_use(rnn, &trial, &truth, use == 0, random);
         check_gradient(rnn, &trial, &truth);
     }
     rnn_free(rnn);
-    (void)cudaFree(weights_at);
     truth_deinit(&truth);
     trial_deinit(&trial);
 }
 
-static void check_all(void)
+/* All kinds of a layer of some size. */
+static void check_kinds(size_t units, size_t in, enum rnn_kernels kernels, bool is_cudnn)
 {
     struct random random = {1};
     struct error err;
 
     ck_assert_msg(device_open(&device, &err) == 0, "%s", err.text);
-    for (unsigned bits = 0; bits < 32; bits++)
-        check_shape(&(struct shape){bits & 1 ? LAYER_GRU : LAYER_LSTM, bits & 2, bits & 4, bits & 8,
-                                    bits & 16 ? UNITS_LARGE : UNITS},
-                    &random);
+    for (unsigned bits = 0; bits < 16; bits++)
+        check_shape(&(struct shape){bits & 1 ? LAYER_GRU : LAYER_LSTM, bits & 2, bits & 4, bits & 8, units,
+                                    in, LISTS},
+                    kernels, is_cudnn, &random);
     device_close(&device);
 }
 
-START_TEST(test_reference)
+START_TEST(test_cudnn)
 {
-    check_all();
+    check_kinds(5, 3, RNN_KERNELS_CUDNN, true);
+    check_kinds(70, 3, RNN_KERNELS_BY_SHAPE, true);
+    check_kinds(16, 9, RNN_KERNELS_BY_SHAPE, true);
+}
+END_TEST
+
+/* As large as the shapes are, and smaller. */
+START_TEST(test_own)
+{
+    static const size_t sizes[][2] = {{1, 1}, {5, 3}, {8, 4}, {8, 8}, {13, 7}, {16, 4}, {16, 8}};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check_kinds(sizes[i][0], sizes[i][1], RNN_KERNELS_BY_SHAPE, false);
+}
+END_TEST
+
+/* More lists than blocks have lanes: a block takes several groups of them. */
+START_TEST(test_own_many)
+{
+    struct random random = {3};
+    struct error err;
+
+    ck_assert_msg(device_open(&device, &err) == 0, "%s", err.text);
+    for (unsigned kind = LAYER_LSTM; kind <= LAYER_GRU; kind++)
+        check_shape(&(struct shape){kind, false, false, false, 16, 3, LISTS_MANY}, RNN_KERNELS_BY_SHAPE,
+                    false, &random);
+    device_close(&device);
 }
 END_TEST
 
 /* Equal and unequal batches by turns add to one gradient, though they may go different ways. */
 START_TEST(test_both_ways)
 {
-    const struct shape shape = {.kind = LAYER_LSTM, .bidirectional = true, .units = UNITS};
+    const struct shape shape = {
+        .kind = LAYER_LSTM, .bidirectional = true, .units = 5, .in = 3, .n_lists = LISTS};
     struct shape equal = shape;
     struct random random = {2}, again = {2};
     struct trial trials[2];
     struct truth truths[2];
     struct error err;
     struct rnn *rnn;
-    float *weights_at;
 
     ck_assert_msg(device_open(&device, &err) == 0, "%s", err.text);
     equal.equal = true;
     trial_init(&trials[0], &shape, &random);
     trial_init(&trials[1], &equal, &again);
-    weights_at = to_device(trials[0].weights, trials[0].n_weights * sizeof(float));
-    ck_assert_int_eq(rnn_new(&rnn, &device, &trials[0].layer, &err), 0);
-    ck_assert_int_eq(rnn_pack(rnn, &trials[0].tree, weights_at, NULL), 0);
+    rnn = new_rnn(&trials[0], RNN_KERNELS_CUDNN);
+    clear_gradient(&trials[0]);
     for (int i = 0; i < 2; i++) {
         truth_init(&truths[i], &trials[i]);
-        run_use(rnn, &trials[i], &truths[i], &random);
+        run_use(rnn, &trials[i], &truths[i], true, &random);
     }
     for (size_t i = 0; i < trials[0].n_weights; i++)
         truths[0].gradient[i] += truths[1].gradient[i];
     check_gradient(rnn, &trials[0], &truths[0]);
     rnn_free(rnn);
-    (void)cudaFree(weights_at);
     for (int i = 0; i < 2; i++) {
         truth_deinit(&truths[i]);
         trial_deinit(&trials[i]);
@@ -344,5 +405,5 @@ int main(void)
         return unit_skip(err.text);
     device_close(&device);
     (void)setenv("CK_FORK", "no", 1); /* a device that was used does not survive a fork */
-    return UNIT_RUN("rnn", test_reference, test_both_ways);
+    return UNIT_RUN("rnn", test_cudnn, test_own, test_own_many, test_both_ways);
 }
