@@ -35,16 +35,16 @@ void random_record(struct random *random, struct record *record, unsigned packet
     random_packets(random, record, (unsigned)random_below(random, packets + 1));
 }
 
-/* Every list as long as it can be. */
-static void fill(struct random *random, struct record *record)
+void random_record_even(struct random *random, struct record *record, unsigned packets, unsigned ids)
 {
+    random_record(random, record, 0);
     record->in.present = record->out.has_ip = record->in.has_ip = true;
-    record->out.n_ids = record->in.n_ids = RECORD_IDS_MAX;
-    for (unsigned i = 0; i < RECORD_IDS_MAX; i++) {
+    record->out.n_ids = record->in.n_ids = (uint8_t)ids;
+    for (unsigned i = 0; i < ids; i++) {
         record->ids_out[i] = (uint16_t)random_next(random);
         record->ids_in[i] = (uint16_t)random_next(random);
     }
-    random_packets(random, record, RECORD_PACKETS_MAX);
+    random_packets(random, record, packets);
 }
 
 void random_records_trial(struct record *records, size_t n)
@@ -54,5 +54,18 @@ void random_records_trial(struct record *records, size_t n)
     for (size_t i = 0; i < n; i++)
         random_record(&random, &records[i], i == 0 ? 0 : i % 2 == 0 ? 10 : RECORD_PACKETS_MAX);
     if (n > 1)
-        fill(&random, &records[1]);
+        random_record_even(&random, &records[1], RECORD_PACKETS_MAX, RECORD_IDS_MAX);
+}
+
+void random_values(struct random *random, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->tree->n_elements; i++) {
+        const struct element *element = &batch->tree->elements[i];
+        const struct layer *first = element->n_layers > 0 ? &element->layers[0] : NULL;
+        bool chooses = first != NULL && first->kind == LAYER_EMBEDDING;
+
+        for (size_t k = 0; k < batch->inputs[i].n_rows * element->n_columns; k++)
+            batch->inputs[i].values[k] =
+                chooses ? (float)random_below(random, first->rows + 1) : (float)(2 * random_unit(random) - 1);
+    }
 }

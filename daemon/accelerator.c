@@ -73,18 +73,23 @@ void accelerator_deinit(struct accelerator *accelerator)
     accelerator->measured = NULL;
 }
 
-void accelerator_describe(const struct accelerator *accelerator, char text[ACCELERATOR_TEXT_MAX])
+size_t accelerator_describe_answers(const struct accelerator *accelerator, char text[ACCELERATOR_TEXT_MAX])
 {
     const char *path = accelerator->path;
-    int n = snprintf(text, ACCELERATOR_TEXT_MAX, "%.100s%s%d flows agree with the CPU to %.1e; ", path,
-                     path[0] != '\0' ? "; " : "", SELF_TEST_FLOWS, accelerator->difference);
-    size_t left = ACCELERATOR_TEXT_MAX - (size_t)n;
+
+    return (size_t)snprintf(text, ACCELERATOR_TEXT_MAX, "%.100s%s%d flows agree with the CPU to %.1e", path,
+                            path[0] != '\0' ? "; " : "", SELF_TEST_FLOWS, accelerator->difference);
+}
+
+void accelerator_describe(const struct accelerator *accelerator, char text[ACCELERATOR_TEXT_MAX])
+{
+    size_t n = accelerator_describe_answers(accelerator, text), left = ACCELERATOR_TEXT_MAX - n;
 
     if (accelerator->break_even == BREAK_EVEN_NEVER)
-        (void)snprintf(text + n, left, "the CPU is faster for all batches, up to %zu flows",
+        (void)snprintf(text + n, left, "; the CPU is faster for all batches, up to %zu flows",
                        accelerator->capacity);
     else if (accelerator->break_even <= 1)
-        (void)snprintf(text + n, left, "it takes every batch");
+        (void)snprintf(text + n, left, "; it takes every batch");
     else
-        (void)snprintf(text + n, left, "it takes batches of %zu flows and more", accelerator->break_even);
+        (void)snprintf(text + n, left, "; it takes batches of %zu flows and more", accelerator->break_even);
 }

@@ -57,4 +57,7 @@ void accelerator_deinit(struct accelerator *accelerator);
  * takes batches of 32 flows and more". text: (ACCELERATOR_TEXT_MAX) */
 void accelerator_describe(const struct accelerator *accelerator, char text[ACCELERATOR_TEXT_MAX]);
 
+/* The same without the batches. Return: octets of the text. */
+size_t accelerator_describe_answers(const struct accelerator *accelerator, char text[ACCELERATOR_TEXT_MAX]);
+
 #endif

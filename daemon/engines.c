@@ -8,9 +8,14 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "core/break_even.h"
+#include "core/self_test.h"
 #include "daemon/accelerator.h"
 #include "daemon/log.h"
 #include "daemon/paths.h"
+
+/* Microseconds that measuring a step of training may take. */
+enum { MEASURE_BUDGET = 200000 };
 
 const char *engines_module(const struct config_classify *config)
 {
@@ -53,46 +58,111 @@ int engines_find(const struct engine_ops **opsp, const struct config_classify *c
     return r;
 }
 
-/* Whether the module's engine gives the right answers. */
-static int try_out(struct accelerator *accelerator, const struct model *model, struct error *err)
-{
+/* The module's engine beside the CPU's, and what was found about it. */
+struct candidate {
+    const struct config_classify *config;
+    struct accelerator accelerator;
     struct engine *cpu;
-    int r = engine_open(&cpu, &engine_cpu, &accelerator->options, err);
+    size_t flows; /* of a batch of training; 0: it is to judge only */
+    struct self_test_learning learning;
+    double share; /* of the CPU's time for a step of training */
+};
+
+static bool demanded(const struct candidate *candidate)
+{
+    return candidate->config->engine == CONFIG_ENGINE_CUDA;
+}
+
+/* Whether it learns as the CPU does, and how fast. */
+static int try_learning(struct candidate *candidate, const struct model *model, struct error *err)
+{
+    struct engine *engine = candidate->accelerator.engine, *cpu = candidate->cpu;
+    int r = self_test_learning(&candidate->learning, engine, cpu, model, candidate->flows, err);
+
+    return r < 0 ? r
+                 : break_even_learning(&candidate->share, engine, cpu, model, candidate->flows,
+                                       MEASURE_BUDGET, err);
+}
+
+static int try_out(struct candidate *candidate, const struct model *model, struct error *err)
+{
+    struct accelerator *accelerator = &candidate->accelerator;
+    int r = engine_open(&candidate->cpu, &engine_cpu, &accelerator->options, err);
 
     if (r < 0)
         return r;
-    r = cpu->ops->load(cpu, model, err);
+    r = candidate->cpu->ops->load(candidate->cpu, model, err);
     if (r == 0)
-        r = accelerator_load(accelerator, model, cpu, err);
-    engine_close(cpu);
+        r = accelerator_load(accelerator, model, candidate->cpu, err);
+    if (r == 0 && candidate->flows > 0)
+        r = try_learning(candidate, model, err);
+    engine_close(candidate->cpu);
+    return r;
+}
+
+/* It does everything from now on, and judges as the CPU does. */
+static bool admit(const struct candidate *candidate)
+{
+    char text[ACCELERATOR_TEXT_MAX];
+
+    accelerator_describe(&candidate->accelerator, text);
+    log_notice("engine %s works: %s", candidate->accelerator.ops->name, text);
+    return true;
+}
+
+/* It learns as the CPU does; is it worth while? */
+static bool admit_to_learning(const struct candidate *candidate)
+{
+    const struct self_test_learning *learning = &candidate->learning;
+    bool faster = candidate->share < 1;
+    char text[ACCELERATOR_TEXT_MAX];
+
+    (void)accelerator_describe_answers(&candidate->accelerator, text);
+    log_notice("engine %s works and learns%s: %s, gradients to %.1e, weights to %.1e of a step; "
+               "learning a batch of %zu takes it %.*f times as long as the CPU",
+               candidate->accelerator.ops->name,
+               faster || demanded(candidate) ? "" : ", but the CPU is faster and goes on", text,
+               learning->gradient, learning->weights, candidate->flows, candidate->share < 10 ? 2 : 0,
+               candidate->share);
+    return faster || demanded(candidate);
+}
+
+static int choose(const struct engine_ops **opsp, struct candidate *candidate, const struct model *model,
+                  struct error *err)
+{
+    struct accelerator *accelerator = &candidate->accelerator;
+    int r = engines_find(&accelerator->ops, candidate->config, err);
+
+    if (r < 0)
+        return r;
+    *opsp = &engine_cpu;
+    if (accelerator->ops == NULL)
+        return 0;
+    accelerator->options.threads = candidate->config->threads;
+    accelerator->always = true;
+    r = try_out(candidate, model, err);
+    if (r == 0) {
+        if (candidate->flows > 0 ? admit_to_learning(candidate) : admit(candidate))
+            *opsp = accelerator->ops;
+    } else if (demanded(candidate)) {
+        (void)error_prefix(err, "engine %s cannot be used: ", accelerator->ops->name);
+        r = err->code = -ENODEV;
+    } else {
+        log_warning("engine %s is not used, the CPU goes on: %s", accelerator->ops->name, err->text);
+        r = 0;
+    }
+    accelerator_deinit(accelerator);
     return r;
 }
 
 int engines_choose(const struct engine_ops **opsp, const struct config_classify *config,
                    const struct model *model, struct error *err)
 {
-    struct accelerator accelerator = {.options = {.threads = config->threads}, .always = true};
-    bool demanded = config->engine == CONFIG_ENGINE_CUDA;
-    char text[ACCELERATOR_TEXT_MAX];
-    int r = engines_find(&accelerator.ops, config, err);
+    return choose(opsp, &(struct candidate){.config = config}, model, err);
+}
 
-    if (r < 0)
-        return r;
-    *opsp = &engine_cpu;
-    if (accelerator.ops == NULL)
-        return 0;
-    r = try_out(&accelerator, model, err);
-    if (r == 0) {
-        accelerator_describe(&accelerator, text);
-        log_notice("engine %s works: %s", accelerator.ops->name, text);
-        *opsp = accelerator.ops;
-    } else if (demanded) {
-        (void)error_prefix(err, "engine %s cannot be used: ", accelerator.ops->name);
-        r = err->code = -ENODEV;
-    } else {
-        log_warning("engine %s is not used, the CPU goes on: %s", accelerator.ops->name, err->text);
-        r = 0;
-    }
-    accelerator_deinit(&accelerator);
-    return r;
+int engines_choose_for_learning(const struct engine_ops **opsp, const struct config_classify *config,
+                                const struct model *model, size_t flows, struct error *err)
+{
+    return choose(opsp, &(struct candidate){.config = config, .flows = flows}, model, err);
 }

@@ -25,7 +25,7 @@ struct learning {
     const struct config *config;
     const volatile sig_atomic_t *stop;
     struct dataset *dataset;
-    const struct engine_ops *engine; /* learning_choose() */
+    const struct engine_ops *engine; /* chosen by engines.h */
     struct engine_options engine_options;
     struct progress progress;
     char date[32];
@@ -60,16 +60,26 @@ static void learning_end(struct learning *learning)
     dataset_free(learning->dataset);
 }
 
-/* Choose the engine, with the model that it is to run. */
-static int learning_choose(struct learning *learning, const struct model *model, struct error *err)
+/* A recipe with what the command line changes in it. */
+static struct train_recipe recipe_for(const char *tree_name, const struct options *options)
 {
-    return engines_choose(&learning->engine, &learning->config->classify, model, err);
+    struct train_recipe recipe = *train_recipe_find(tree_name);
+
+    if (options->epochs > 0)
+        recipe.epochs = options->epochs;
+    if (options->batch > 0)
+        recipe.batch = recipe.large_batch = options->batch;
+    return recipe;
 }
 
-/* The same with a tree that is to be learnt. */
-static int learning_choose_for_tree(struct learning *learning, const char *path, struct error *err)
+/* Choose the engine for a tree that is to be learnt.
+ *
+ * learnt: flows that it is about to learn from, more or less. */
+static int learning_choose(struct learning *learning, const char *path, size_t learnt, struct error *err)
 {
     const struct options *options = learning->options;
+    size_t batch;
+    struct train_recipe recipe;
     struct model *model;
     struct tree *tree;
     int r = learn_tree(&tree, path, learning->dataset, options->without_other, err);
@@ -80,7 +90,11 @@ static int learning_choose_for_tree(struct learning *learning, const char *path,
         tree_free(tree);
         return error_set(err, -ENOMEM, "%s: out of memory", path);
     }
-    r = learning_choose(learning, model, err);
+    recipe = recipe_for(tree->name, options);
+    batch = train_recipe_batch(&recipe, learnt);
+    if (batch > learnt)
+        batch = learnt > 0 ? learnt : 1;
+    r = engines_choose_for_learning(&learning->engine, &learning->config->classify, model, batch, err);
     model_free(model);
     return r;
 }
@@ -96,18 +110,6 @@ static bool learning_falls_back(struct learning *learning, int r, const struct e
     log_error("engine %s failed, beginning again with the CPU: %s", learning->engine->name, err->text);
     learning->engine = &engine_cpu;
     return true;
-}
-
-/* A recipe with what the command line changes in it. */
-static struct train_recipe recipe_for(const char *tree_name, const struct options *options)
-{
-    struct train_recipe recipe = *train_recipe_find(tree_name);
-
-    if (options->epochs > 0)
-        recipe.epochs = options->epochs;
-    if (options->batch > 0)
-        recipe.batch = recipe.large_batch = options->batch;
-    return recipe;
 }
 
 static void on_batch(void *context, unsigned epoch, size_t done, size_t of_flows)
@@ -195,7 +197,8 @@ static int train(struct learning *learning, struct error *err)
     learn.on_batch = on_batch;
     learn.on_stage = on_stage;
     learn.context = learning;
-    r = learning_choose_for_tree(learning, learn.tree_path, err);
+    r = learning_choose(learning, learn.tree_path,
+                        (size_t)((1 - learn.holdout) * (double)learning->dataset->n), err);
     if (r == 0 && options->against != NULL)
         r = model_load(&current, options->against, err);
     if (r < 0)
@@ -228,7 +231,7 @@ static int evaluate_model(struct learning *learning, const struct config *config
 
     if (r < 0)
         return r;
-    r = learning_choose(learning, model, err);
+    r = engines_choose(&learning->engine, &learning->config->classify, model, err);
     if (r == 0) {
         do {
             r = learn_evaluate(&evaluation, model, learning->dataset, NULL, learning->engine,
@@ -270,7 +273,8 @@ static int evaluate_tree(struct learning *learning, struct error *err)
     struct crossval_result result;
     struct train_recipe recipe;
     struct tree *tree;
-    int r = learning_choose_for_tree(learning, options->tree, err);
+    size_t n = learning->dataset->n;
+    int r = learning_choose(learning, options->tree, options->folds > 1 ? n - n / options->folds : n, err);
 
     if (r == 0)
         r = learn_tree(&tree, options->tree, learning->dataset, options->without_other, err);

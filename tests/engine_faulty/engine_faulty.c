@@ -6,8 +6,8 @@
  *     FAULT [N]      from the Nth pass on (1: the first; forward passes and passes of training count alike,
  *                    from the start of the program or a change of the file on)
  *
- * A batch that it has just seen is answered from memory, so that it is the faster engine on any machine when
- * batches are timed.
+ * A batch that it has just seen is answered, and learnt from, from memory, so that it is the faster engine on
+ * any machine when batches are timed.
  */
 #include <errno.h>
 #include <math.h>
@@ -24,13 +24,20 @@ enum { SLOW_MICROSECONDS = 500000, FAULT_NAME_MAX = 32 };
 
 extern EXPORT const struct engine_ops engine_cuda;
 
+/* What was said about a batch. */
+struct memory {
+    uint64_t hash; /* of it */
+    float *logits; /* (n); NULL: nothing */
+    size_t n;
+    double loss;
+};
+
 struct faulty {
     struct engine base;
     struct engine *cpu;
     bool gone;
-    uint64_t seen; /* hash of the batch that was answered last */
-    float *answer; /* (seen_values) */
-    size_t seen_values;
+    struct memory judged;
+    struct memory learnt; /* its gradient is the one that the CPU engine has */
 };
 
 /* What the file says. */
@@ -104,10 +111,32 @@ static int faulty_open(struct engine **enginep, const struct engine_options *opt
     return 0;
 }
 
-static void forget(struct faulty *faulty)
+static void forget(struct memory *memory)
 {
-    free(faulty->answer);
-    faulty->answer = NULL;
+    free(memory->logits);
+    memory->logits = NULL;
+}
+
+static void forget_all(struct faulty *faulty)
+{
+    forget(&faulty->judged);
+    forget(&faulty->learnt);
+}
+
+static bool knows(const struct memory *memory, uint64_t hash, size_t n)
+{
+    return memory->logits != NULL && memory->hash == hash && memory->n == n;
+}
+
+static int remember(struct memory *memory, uint64_t hash, const float *logits, size_t n, double loss,
+                    struct error *err)
+{
+    forget(memory);
+    *memory = (struct memory){.hash = hash, .logits = malloc(n * sizeof *logits), .n = n, .loss = loss};
+    if (memory->logits == NULL)
+        return error_set(err, -ENOMEM, "faulty engine: out of memory");
+    memcpy(memory->logits, logits, n * sizeof *logits);
+    return 0;
 }
 
 static int faulty_load(struct engine *engine, const struct model *model, struct error *err)
@@ -115,7 +144,7 @@ static int faulty_load(struct engine *engine, const struct model *model, struct 
     struct faulty *faulty = faulty_from(engine);
     struct fault fault = fault_read();
 
-    forget(faulty);
+    forget_all(faulty);
     if (is(&fault, "no-tree"))
         return error_set(err, -ENOTSUP, "faulty engine: tree %s is not for it", model->tree->name);
     engine->tree = model->tree;
@@ -145,48 +174,54 @@ static int pass_begin(struct faulty *faulty, struct fault *fault, struct error *
     return 0;
 }
 
-/* FNV-1a over all that an engine reads of a batch, by words. */
+/* FNV-1a over words. */
+static uint64_t hash_words(uint64_t hash, const void *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word;
+
+        memcpy(&word, (const unsigned char *)words + i * sizeof word, sizeof word);
+        hash = (hash ^ word) * 1099511628211u;
+    }
+    return hash;
+}
+
+/* Of all that an engine reads of a batch. */
 static uint64_t hash_of(const struct batch *batch)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = hash_words(14695981039346656037u, &batch->n_flows, 1);
 
     for (size_t i = 0; i < batch->tree->n_elements; i++) {
         const struct batch_input *input = &batch->inputs[i];
-        size_t n = (size_t)input->n_rows * batch->tree->elements[i].n_columns;
 
-        for (size_t k = 0; k < n; k++) {
-            uint32_t word;
-
-            memcpy(&word, &input->values[k], sizeof word);
-            hash = (hash ^ word) * 1099511628211u;
-        }
-        hash = (hash ^ input->n_rows) * 1099511628211u;
+        hash = hash_words(hash, input->values, (size_t)input->n_rows * batch->tree->elements[i].n_columns);
+        hash = hash_words(hash, &input->n_rows, 1);
     }
-    return (hash ^ batch->n_flows) * 1099511628211u;
+    return hash;
 }
 
-static int answer(struct faulty *faulty, const struct batch *batch, float *logits, struct error *err)
+/* The same with what is to be learnt. */
+static uint64_t hash_of_lesson(const struct batch *batch, const struct engine_targets *targets)
+{
+    uint64_t hash = hash_words(hash_of(batch), targets->labels, batch->n_flows);
+
+    if (targets->weights != NULL)
+        hash = hash_words(hash, targets->weights, batch->n_flows);
+    return hash_words(hash, &targets->dropout_seed, 2);
+}
+
+static int judge(struct faulty *faulty, const struct batch *batch, float *logits, struct error *err)
 {
     size_t n = batch->n_flows * batch->tree->n_labels;
     uint64_t hash = hash_of(batch);
-    float *copy;
     int r;
 
-    if (faulty->answer != NULL && faulty->seen == hash && faulty->seen_values == n) {
-        memcpy(logits, faulty->answer, n * sizeof *logits);
+    if (knows(&faulty->judged, hash, n)) {
+        memcpy(logits, faulty->judged.logits, n * sizeof *logits);
         return 0;
     }
     r = faulty->cpu->ops->forward(faulty->cpu, batch, logits, err);
-    if (r < 0)
-        return r;
-    copy = realloc(faulty->answer, n * sizeof *copy);
-    if (copy == NULL)
-        return error_set(err, -ENOMEM, "faulty engine: out of memory");
-    memcpy(copy, logits, n * sizeof *copy);
-    faulty->answer = copy;
-    faulty->seen = hash;
-    faulty->seen_values = n;
-    return 0;
+    return r < 0 ? r : remember(&faulty->judged, hash, logits, n, 0, err);
 }
 
 static int faulty_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
@@ -196,13 +231,50 @@ static int faulty_forward(struct engine *engine, const struct batch *batch, floa
     int r = pass_begin(faulty, &fault, err);
 
     if (r == 0)
-        r = answer(faulty, batch, logits, err);
+        r = judge(faulty, batch, logits, err);
     if (r == 0 && is(&fault, "wrong")) {
         for (size_t i = 0; i < batch->tree->n_labels; i++)
             logits[i] += 0.01f + 0.01f * logits[i];
     }
     if (r == 0 && is(&fault, "nan"))
         logits[0] = NAN;
+    return r;
+}
+
+static int learn(struct faulty *faulty, const struct batch *batch, const struct engine_targets *targets,
+                 double *loss, float *logits, struct error *err)
+{
+    size_t n = batch->n_flows * batch->tree->n_labels;
+    uint64_t hash = hash_of_lesson(batch, targets);
+    int r;
+
+    if (logits != NULL && knows(&faulty->learnt, hash, n)) {
+        memcpy(logits, faulty->learnt.logits, n * sizeof *logits);
+        *loss = faulty->learnt.loss;
+        return 0;
+    }
+    forget(&faulty->learnt);
+    r = faulty->cpu->ops->backward(faulty->cpu, batch, targets, loss, logits, err);
+    return r < 0 || logits == NULL ? r : remember(&faulty->learnt, hash, logits, n, *loss, err);
+}
+
+/* Replace the gradient by one with another label for the first flow. */
+static int learn_wrong(struct faulty *faulty, const struct batch *batch, const struct engine_targets *targets,
+                       struct error *err)
+{
+    struct engine_targets wrong = *targets;
+    uint32_t *labels = malloc(batch->n_flows * sizeof *labels);
+    double loss;
+    int r;
+
+    if (labels == NULL)
+        return error_set(err, -ENOMEM, "faulty engine: out of memory");
+    memcpy(labels, targets->labels, batch->n_flows * sizeof *labels);
+    labels[0] = (labels[0] + 1) % (uint32_t)batch->tree->n_labels;
+    wrong.labels = labels;
+    r = faulty->cpu->ops->backward(faulty->cpu, batch, &wrong, &loss, NULL, err);
+    forget(&faulty->learnt);
+    free(labels);
     return r;
 }
 
@@ -215,17 +287,21 @@ static int faulty_backward(struct engine *engine, const struct batch *batch,
     int r = pass_begin(faulty, &fault, err);
 
     if (r == 0)
-        r = faulty->cpu->ops->backward(faulty->cpu, batch, targets, loss, logits, err);
+        r = learn(faulty, batch, targets, loss, logits, err);
+    if (r == 0 && is(&fault, "gradient"))
+        r = learn_wrong(faulty, batch, targets, err);
     if (r == 0 && is(&fault, "nan"))
         *loss = NAN;
     return r;
 }
 
+/* A step at rate 0 leaves the weights, and so what is remembered of them. */
 static int faulty_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
 {
     struct faulty *faulty = faulty_from(engine);
 
-    forget(faulty);
+    if (optimizer->rate > 0)
+        forget_all(faulty);
     return faulty->cpu->ops->step(faulty->cpu, optimizer, err);
 }
 
@@ -259,7 +335,7 @@ static void faulty_close(struct engine *engine)
 {
     struct faulty *faulty = faulty_from(engine);
 
-    forget(faulty);
+    forget_all(faulty);
     engine_close(faulty->cpu);
     free(faulty);
 }

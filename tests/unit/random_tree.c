@@ -223,15 +223,3 @@ struct tree *random_tree(struct random *random)
     free(text);
     return tree;
 }
-
-void random_values(struct random *random, struct batch *batch)
-{
-    for (size_t i = 0; i < batch->tree->n_elements; i++) {
-        const struct element *element = &batch->tree->elements[i];
-        bool chooses = element->n_layers > 0 && element->layers[0].kind == LAYER_EMBEDDING;
-
-        for (size_t k = 0; k < batch->inputs[i].n_rows * element->n_columns; k++)
-            batch->inputs[i].values[k] = chooses ? (float)random_below(random, EMBEDDING_ROWS + 1)
-                                                 : (float)(2 * random_unit(random) - 1);
-    }
-}

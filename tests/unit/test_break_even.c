@@ -1,5 +1,5 @@
-/* The batch from which one engine is faster, found with engines that take the time they are told: by a clock
- * that nothing else moves (meson.build puts it in the place of clock_gettime()). */
+/* The batch from which one engine is faster, and how fast it learns, found with engines that take the time
+ * they are told: by a clock that nothing else moves (meson.build puts it in the place of clock_gettime()). */
 #include "core/break_even.h"
 
 #include <errno.h>
@@ -26,6 +26,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 struct sleeper {
     struct engine base;
     unsigned pass, flow;
+    unsigned step;  /* for each step of the optimiser, slept when somebody asks for what came of it */
+    unsigned first; /* for the first pass, besides */
     int failure;
     size_t largest; /* batch that it has seen */
 };
@@ -39,11 +41,38 @@ static int sleeper_forward(struct engine *engine, const struct batch *batch, flo
     if (batch->n_flows > sleeper->largest)
         sleeper->largest = batch->n_flows;
     memset(logits, 0, batch->n_flows * batch->tree->n_labels * sizeof *logits);
-    now += sleeper->pass + sleeper->flow * batch->n_flows;
+    now += sleeper->pass + sleeper->flow * batch->n_flows + sleeper->first;
+    sleeper->first = 0;
     return 0;
 }
 
-static const struct engine_ops sleeper_ops = {.name = "sleeper", .forward = sleeper_forward};
+static int sleeper_backward(struct engine *engine, const struct batch *batch,
+                            const struct engine_targets *targets, double *loss, float *logits,
+                            struct error *err)
+{
+    for (size_t i = 0; i < batch->n_flows; i++)
+        ck_assert_uint_lt(targets->labels[i], batch->tree->n_labels);
+    *loss = 1;
+    return sleeper_forward(engine, batch, logits, err);
+}
+
+static int sleeper_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
+{
+    ck_assert_double_eq(optimizer->rate, 0);
+    return 0;
+}
+
+static int sleeper_weights(struct engine *engine, float *weights, struct error *err)
+{
+    now += ((struct sleeper *)engine)->step;
+    return 0;
+}
+
+static const struct engine_ops sleeper_ops = {.name = "sleeper",
+                                              .forward = sleeper_forward,
+                                              .backward = sleeper_backward,
+                                              .step = sleeper_step,
+                                              .weights = sleeper_weights};
 
 static struct model *model;
 
@@ -112,10 +141,55 @@ START_TEST(a_failure_is_passed_on)
     struct sleeper processor = {.base = {.ops = &sleeper_ops}};
     struct error err = {0};
     size_t flows;
+    double share;
 
     ck_assert_int_eq(break_even_measure(&flows, &device.base, &processor.base, model, CAPACITY, SECOND, &err),
                      -ENODEV);
     ck_assert_str_eq(err.text, "told to fail");
+    err = (struct error){0};
+    ck_assert_int_eq(break_even_learning(&share, &device.base, &processor.base, model, 1, SECOND, &err),
+                     -ENODEV);
+    ck_assert_str_eq(err.text, "told to fail");
+}
+END_TEST
+
+static double learning(struct sleeper *device, struct sleeper *processor, size_t flows, int64_t budget)
+{
+    struct error err = {0};
+    double share = 0;
+
+    device->base.ops = processor->base.ops = &sleeper_ops;
+    ck_assert_int_eq(break_even_learning(&share, &device->base, &processor->base, model, flows, budget, &err),
+                     0);
+    return share;
+}
+
+START_TEST(a_step_of_training)
+{
+    struct sleeper device = {.pass = 300, .step = 100, .first = 5000}, processor = {.flow = 40, .step = 160};
+
+    ck_assert_double_eq_tol(learning(&device, &processor, 16, SECOND), 0.5, 1e-9);
+    ck_assert_double_eq_tol(learning(&device, &processor, 1, SECOND), 2, 1e-9);
+}
+END_TEST
+
+/* A processor likes to judge few flows at once; what it is to learn from is one batch. */
+START_TEST(a_batch_of_training_is_not_portioned)
+{
+    struct sleeper device = {.pass = 100}, processor = {.base = {.portion = 8}, .pass = 100};
+
+    ck_assert_double_eq_tol(learning(&device, &processor, 32, SECOND), 1, 1e-9);
+    ck_assert_uint_eq(processor.largest, 32);
+}
+END_TEST
+
+START_TEST(learning_is_bounded)
+{
+    struct sleeper device = {.pass = SECOND}, processor = {.pass = SECOND / 10};
+    int64_t begin = now;
+
+    ck_assert_double_eq_tol(learning(&device, &processor, 8, SECOND / 5), 10, 1e-9);
+    ck_assert_int_lt(now - begin, 3 * SECOND); /* one turn that does not count, and one that does */
 }
 END_TEST
 
@@ -131,7 +205,8 @@ int main(void)
     if (tree_parse(&tree, "small", json, strlen(json), NULL, 0, NULL) < 0 || model_new(&model, tree, 1) < 0)
         return EXIT_FAILURE;
     status = UNIT_RUN("break_even", the_smallest_batch_that_is_won, the_first_and_the_last, never,
-                      a_processor_works_in_portions, time_is_bounded, a_failure_is_passed_on);
+                      a_processor_works_in_portions, time_is_bounded, a_failure_is_passed_on,
+                      a_step_of_training, a_batch_of_training_is_not_portioned, learning_is_bounded);
     model_free(model);
     return status;
 }

@@ -158,7 +158,7 @@ static const struct {
     {"no-memory", "out of device memory"},
     {"gone", "gone"},
     {"wrong", "from what they should be"},
-    {"nan", "a logit is not finite"},
+    {"nan", "logits are not finite"},
 };
 
 START_TEST(an_engine_that_cannot_be_trusted_is_not_used)

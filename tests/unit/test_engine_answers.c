@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "core/learn/learn.h"
+#include "core/self_test.h"
+#include "core/tree/tree_json.h"
 #include "tests/unit/engine_trial.h"
 #include "tests/unit/flows.h"
+#include "tests/unit/random_tree.h"
 #include "tests/unit/tested_engines.h"
 #include "tests/unit/unit.h"
 
@@ -171,6 +174,47 @@ START_TEST(there_is_no_output_before_a_batch)
 }
 END_TEST
 
+/* What is asked of a device that nobody has tried before, on trees of all kinds and those that come with us.
+ */
+START_TEST(every_engine_passes_the_self_test_of_learning)
+{
+    static const char *const names[] = {"flowtree", "notebook"};
+    static const char *const labels[] = {"news", "socialmedia", "videostreaming"};
+    size_t n_names = sizeof names / sizeof names[0];
+    struct random random = {.state = 21};
+
+    for (size_t i = 0; i < n_names + TREES / 16; i++) {
+        struct trial trial;
+        struct engine *reference;
+        struct tree *tree;
+        char path[256];
+
+        if (i < n_names) {
+            (void)snprintf(path, sizeof path, SOURCE_ROOT "/etc/trees/%s.json", names[i]);
+            ck_assert_int_eq(tree_load(&tree, path, i == 0 ? labels : NULL, i == 0 ? 3 : 0, NULL), 0);
+        } else {
+            tree = random_tree(&random);
+        }
+        trial_init_tree(&trial, tree, &random, 1);
+        reference = trial_engine(&trial, &engine_reference, NULL);
+        for (size_t e = 0; e < n_engines; e++) {
+            struct engine *engine = trial_engine(&trial, engines[e].ops, &engines[e].options);
+            struct self_test_learning difference;
+            struct error err = {0};
+
+            ck_assert_msg(self_test_learning(&difference, engine, reference, trial.model, 33, &err) == 0,
+                          "%s: %s in %s", engines[e].name, err.text, tree->json);
+            ck_assert_msg(fmax(difference.gradient, difference.weights) < SELF_TEST_LEARNING_LIMIT / 3,
+                          "%s: gradients %g, weights %g in %s", engines[e].name, difference.gradient,
+                          difference.weights, tree->json);
+            engine_close(engine);
+        }
+        engine_close(reference);
+        trial_deinit(&trial);
+    }
+}
+END_TEST
+
 /* The seed decides: after a whole training two engines agree on flows they have not seen. */
 START_TEST(training_ends_the_same_with_every_engine)
 {
@@ -214,5 +258,6 @@ int main(void)
     return UNIT_RUN("engine_answers", random_trees_agree_with_the_reference,
                     batches_of_all_sizes_follow_each_other, equal_batches_give_equal_gradients_to_the_bit,
                     an_empty_batch_is_no_loss, flows_without_weight_teach_nothing,
-                    there_is_no_output_before_a_batch, training_ends_the_same_with_every_engine);
+                    there_is_no_output_before_a_batch, every_engine_passes_the_self_test_of_learning,
+                    training_ends_the_same_with_every_engine);
 }

@@ -7,7 +7,7 @@
 #include "core/tree/tree_json.h"
 #include "tests/unit/faults.h"
 
-static struct model *model;
+static struct model *model, *deep;
 
 static struct config_classify config_of(enum config_engine engine, const char *module)
 {
@@ -91,21 +91,92 @@ START_TEST(an_engine_is_chosen_if_its_answers_are_right)
 }
 END_TEST
 
+enum { BATCH = 8 };
+
+static int choose_for_learning(enum config_engine engine, const struct engine_ops **opsp, struct error *err)
+{
+    const struct config_classify config = config_of(engine, FAULTY_MODULE);
+
+    return engines_choose_for_learning(opsp, &config, deep, BATCH, err);
+}
+
+/* Tell the engine, whose passes count from here on. */
+static void fault_anew(const char *what)
+{
+    fault("none");
+    ck_assert_str_eq(choose(CONFIG_ENGINE_CUDA, FAULTY_MODULE), "cuda");
+    fault(what);
+}
+
+START_TEST(an_engine_learns_if_it_learns_the_same)
+{
+    static const struct {
+        const char *fault;
+        const char *reason;
+    } faults[] = {
+        {"no-device", "there is no device"},
+        {"wrong", "self-test: logits differ"},
+        {"gone 5", "the device is gone"},
+        {"nan 4", "self-test: losses are not finite"},
+        {"gradient", "self-test: gradients differ"},
+        {"gradient 11", "self-test: gradients differ"}, /* of the last lesson alone */
+    };
+    const struct engine_ops *ops;
+    struct error err = {0};
+
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        fault_anew(faults[i].fault);
+        ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_AUTO, &ops, &err), 0);
+        ck_assert_str_eq(ops->name, "cpu");
+        fault_anew(faults[i].fault);
+        ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_CUDA, &ops, &err), -ENODEV);
+        ck_assert_msg(strstr(err.text, "engine cuda cannot be used: ") == err.text &&
+                          strstr(err.text, faults[i].reason) != NULL,
+                      "%s: %s", faults[i].fault, err.text);
+    }
+}
+END_TEST
+
+/* Pass 14 is the first that is timed. */
+START_TEST(an_engine_learns_if_it_is_faster_or_demanded)
+{
+    const struct engine_ops *ops;
+    struct error err = {0};
+
+    fault("none");
+    ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_AUTO, &ops, &err), 0);
+    ck_assert_str_eq(ops->name, "cuda");
+    ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_CPU, &ops, &err), 0);
+    ck_assert_str_eq(ops->name, "cpu");
+    fault_anew("slow 14");
+    ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_AUTO, &ops, &err), 0);
+    ck_assert_str_eq(ops->name, "cpu");
+    fault_anew("slow 14");
+    ck_assert_int_eq(choose_for_learning(CONFIG_ENGINE_CUDA, &ops, &err), 0);
+    ck_assert_str_eq(ops->name, "cuda");
+}
+END_TEST
+
 int main(void)
 {
     static const char json[] = "{\"format\": 1, \"name\": \"small\", \"labels\": [\"a\", \"b\"],"
                                " \"padding\": \"none\", \"root\": {\"name\": \"root\","
                                " \"input\": {\"select\": [\"num_pkts_out\"]},"
                                " \"layers\": [{\"dense\": 2, \"activation\": \"softmax\"}]}}";
-    struct tree *tree;
+    static const char *const labels[] = {"a", "b"};
+    struct tree *tree, *large;
     int status;
 
     if (!faults_init() || tree_parse(&tree, "small", json, strlen(json), NULL, 0, NULL) < 0 ||
-        model_new(&model, tree, 1) < 0)
+        model_new(&model, tree, 1) < 0 ||
+        tree_load(&large, SOURCE_ROOT "/etc/trees/flowtree.json", labels, 2, NULL) < 0 ||
+        model_new(&deep, large, 1) < 0)
         return EXIT_FAILURE;
     status = UNIT_RUN("engines", a_module_is_found, what_is_no_module_is_done_without_unless_demanded,
-                      an_engine_is_chosen_if_its_answers_are_right);
+                      an_engine_is_chosen_if_its_answers_are_right, an_engine_learns_if_it_learns_the_same,
+                      an_engine_learns_if_it_is_faster_or_demanded);
     model_free(model);
+    model_free(deep);
     faults_deinit();
     return status;
 }

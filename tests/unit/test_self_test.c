@@ -1,7 +1,9 @@
-/* An engine is trusted if its logits are those of another one, for trees of any kind. */
+/* An engine is trusted if its logits are those of another one, and if it learns what the other one learns,
+ * for trees of any kind. */
 #include "core/self_test.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -114,12 +116,314 @@ START_TEST(one_logit_that_is_wrong_is_enough)
     ck_assert_str_eq(err.text, "self-test: logits differ by up to 0.0002 from what they should be");
     answer = one_nan;
     ck_assert_int_eq(self_test(&difference, &fake, cpu, model, &err), -EBADMSG);
-    ck_assert_str_eq(err.text, "self-test: a logit is not finite");
+    ck_assert_str_eq(err.text, "self-test: logits are not finite");
     failure = -ENODEV;
     ck_assert_int_eq(self_test(&difference, &fake, cpu, model, &err), -ENODEV);
     ck_assert_str_eq(err.text, "told to fail");
     engine_close(cpu);
     model_free(model);
+}
+END_TEST
+
+/* An engine that learns as the CPU does, but for one thing. */
+enum lie {
+    LIE_NONE,
+    LIE_LOSS,
+    LIE_LOGIT,
+    LIE_GRADIENT,
+    LIE_NAN,
+    LIE_FLOW_WEIGHTS,
+    LIE_LABELS,
+    LIE_NO_DROPOUT,
+    LIE_OTHER_DROPOUT,
+    LIE_EVEN,
+    LIE_WEIGHT,
+    LIE_RATE,
+    LIE_BETA,
+    LIE_EPSILON,
+    LIE_DECAY,
+    LIE_CLIP,
+    LIE_KIND,
+    LIE_STALE,
+    LIES
+};
+
+static const char *const caught[LIES] = {
+    [LIE_LOSS] = "losses differ",
+    [LIE_LOGIT] = "logits differ",
+    [LIE_GRADIENT] = "gradients differ",
+    [LIE_NAN] = "gradients are not finite",
+    [LIE_FLOW_WEIGHTS] = "losses differ",
+    [LIE_LABELS] = "losses differ",
+    [LIE_NO_DROPOUT] = "logits differ",
+    [LIE_OTHER_DROPOUT] = "logits differ",
+    [LIE_EVEN] = "gradients differ",
+    [LIE_WEIGHT] = "weights after a step differ",
+    [LIE_RATE] = "weights after a step differ",
+    [LIE_BETA] = "weights after a step differ",
+    [LIE_EPSILON] = "weights after a step differ",
+    [LIE_DECAY] = "weights after a step differ",
+    [LIE_CLIP] = "weights after a step differ",
+    [LIE_KIND] = "weights after a step differ",
+    [LIE_STALE] = "logits differ",
+};
+
+struct liar {
+    struct engine base;
+    struct engine *honest, *stale; /* the second one never takes a step */
+    enum lie lie;
+    unsigned truthful_from; /* the load after which it lies no longer */
+    unsigned loads;
+    bool even; /* all lists of the batch in hand are of one length */
+    int failure;
+};
+
+static enum lie lie_of(const struct liar *liar)
+{
+    return liar->loads < liar->truthful_from ? liar->lie : LIE_NONE;
+}
+
+static int liar_load(struct engine *engine, const struct model *of, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+
+    liar->loads++;
+    engine->tree = of->tree;
+    ck_assert_int_eq(liar->stale->ops->load(liar->stale, of, err), 0);
+    return liar->honest->ops->load(liar->honest, of, err);
+}
+
+static int liar_forward(struct engine *engine, const struct batch *batch, float *logits, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+    struct engine *asked = lie_of(liar) == LIE_STALE ? liar->stale : liar->honest;
+
+    return asked->ops->forward(asked, batch, logits, err);
+}
+
+static bool is_even(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->tree->n_elements; i++) {
+        const struct batch_input *input = &batch->inputs[i];
+
+        for (size_t k = 0; input->first_row != NULL && k < input->n_instances; k++)
+            if (input->first_row[k + 1] - input->first_row[k] != input->first_row[1])
+                return false;
+    }
+    return true;
+}
+
+static int liar_backward(struct engine *engine, const struct batch *batch,
+                         const struct engine_targets *targets, double *loss, float *logits, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+    uint32_t labels[SELF_TEST_FLOWS_MAX];
+    struct engine_targets told = *targets;
+    enum lie lie = lie_of(liar);
+    int r;
+
+    if (liar->failure < 0)
+        return error_set(err, liar->failure, "told to fail");
+    liar->even = is_even(batch);
+    memcpy(labels, targets->labels, batch->n_flows * sizeof *labels);
+    if (lie == LIE_FLOW_WEIGHTS)
+        told.weights = NULL;
+    if (lie == LIE_LABELS) {
+        labels[batch->n_flows - 1] ^= 1;
+        told.labels = labels;
+    }
+    if (lie == LIE_NO_DROPOUT)
+        told.dropout_seed = 0;
+    if (lie == LIE_OTHER_DROPOUT)
+        told.dropout_seed++;
+    r = liar->honest->ops->backward(liar->honest, batch, &told, loss, logits, err);
+    if (lie == LIE_LOSS)
+        *loss *= 1.001;
+    if (lie == LIE_LOGIT)
+        logits[batch->n_flows * batch->tree->n_labels - 1] += 1e-3F;
+    return r;
+}
+
+static int liar_step(struct engine *engine, const struct optimizer *optimizer, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+    struct optimizer told = *optimizer;
+    enum lie lie = lie_of(liar);
+
+    told.rate *= lie == LIE_RATE ? 1.01 : 1;
+    told.beta2 = lie == LIE_BETA ? 0.99 : told.beta2;
+    told.epsilon *= lie == LIE_EPSILON ? 0.5 : 1;
+    told.weight_decay = lie == LIE_DECAY ? 0 : told.weight_decay;
+    told.clip = lie == LIE_CLIP ? 0 : told.clip;
+    told.kind = lie == LIE_KIND ? OPTIMIZER_ADAMW : told.kind;
+    return liar->honest->ops->step(liar->honest, &told, err);
+}
+
+static int liar_weights(struct engine *engine, float *weights, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+    int r = liar->honest->ops->weights(liar->honest, weights, err);
+
+    if (lie_of(liar) == LIE_WEIGHT)
+        weights[engine->tree->n_weights - 1] += 1e-4F;
+    return r;
+}
+
+/* One value of the first tensor, by a hundredth of its largest. */
+static int liar_gradient(struct engine *engine, float *gradient, struct error *err)
+{
+    struct liar *liar = (struct liar *)engine;
+    enum lie lie = lie_of(liar);
+    int r = liar->honest->ops->gradient(liar->honest, gradient, err);
+    float largest = 0;
+
+    for (size_t i = 0; i < engine->tree->tensors[0].size; i++)
+        largest = fmaxf(largest, fabsf(gradient[i]));
+    if (lie == LIE_GRADIENT || (lie == LIE_EVEN && liar->even))
+        gradient[1] += 0.01F * largest;
+    if (lie == LIE_NAN)
+        gradient[engine->tree->n_weights - 1] = NAN;
+    return r;
+}
+
+static const struct engine_ops liar_ops = {.name = "liar",
+                                           .load = liar_load,
+                                           .forward = liar_forward,
+                                           .backward = liar_backward,
+                                           .step = liar_step,
+                                           .weights = liar_weights,
+                                           .gradient = liar_gradient};
+
+static struct model *file_model(const char *name)
+{
+    static const char *const labels[] = {"a", "b", "c", "other"};
+    char path[256];
+    struct error err;
+    struct tree *tree;
+
+    (void)snprintf(path, sizeof path, SOURCE_ROOT "/etc/trees/%s.json", name);
+    ck_assert_int_eq(tree_load(&tree, path, NULL, 0, &err), 0);
+    if (!tree->labels_named) {
+        tree_free(tree);
+        ck_assert_int_eq(tree_load(&tree, path, labels, 4, &err), 0);
+    }
+    return model_of(tree, 1);
+}
+
+enum { BATCH = 32 };
+
+/* What comes of the test for an engine that lies so. */
+static int judge_liar(enum lie lie, unsigned truthful_from, int fails, struct error *err)
+{
+    struct model *model = file_model("flowtree");
+    struct engine *cpu = engine_of(&engine_cpu, model);
+    struct liar liar = {.base = {.ops = &liar_ops, .tree = model->tree},
+                        .honest = engine_of(&engine_cpu, model),
+                        .stale = engine_of(&engine_cpu, model),
+                        .lie = lie,
+                        .truthful_from = truthful_from,
+                        .failure = fails};
+    struct self_test_learning difference;
+    int r = self_test_learning(&difference, &liar.base, cpu, model, BATCH, err);
+
+    engine_close(liar.honest);
+    engine_close(liar.stale);
+    engine_close(cpu);
+    model_free(model);
+    return r;
+}
+
+START_TEST(whoever_does_not_learn_the_same_is_caught)
+{
+    struct error err = {0};
+
+    ck_assert_msg(judge_liar(LIE_NONE, 0, 0, &err) == 0, "%s", err.text);
+    for (enum lie lie = LIE_NONE + 1; lie < LIES; lie++) {
+        ck_assert_msg(judge_liar(lie, UINT_MAX, 0, &err) == -EBADMSG, "lie %d: not caught", lie);
+        ck_assert_msg(strstr(err.text, caught[lie]) != NULL, "lie %d: %s", lie, err.text);
+    }
+    ck_assert_int_eq(judge_liar(LIE_NONE, 0, -ENODEV, &err), -ENODEV);
+    ck_assert_str_eq(err.text, "told to fail");
+}
+END_TEST
+
+/* The first load is that of the first numbers, the second that of others. */
+START_TEST(a_difference_that_other_numbers_do_not_show_is_none)
+{
+    struct error err = {0};
+
+    ck_assert_msg(judge_liar(LIE_GRADIENT, 2, 0, &err) == 0, "%s", err.text);
+    ck_assert_int_eq(judge_liar(LIE_GRADIENT, 3, 0, &err), -EBADMSG);
+}
+END_TEST
+
+static void check_learning(struct model *model, size_t flows, struct self_test_learning *largest)
+{
+    struct engine *cpu = engine_of(&engine_cpu, model), *reference = engine_of(&engine_reference, model);
+    struct self_test_learning difference;
+    struct error err = {0};
+
+    ck_assert_msg(self_test_learning(&difference, cpu, reference, model, flows, &err) == 0, "%s in %s",
+                  err.text, model->tree->json);
+    largest->logits = fmax(largest->logits, difference.logits);
+    largest->loss = fmax(largest->loss, difference.loss);
+    largest->gradient = fmax(largest->gradient, difference.gradient);
+    largest->weights = fmax(largest->weights, difference.weights);
+    engine_close(cpu);
+    engine_close(reference);
+    model_free(model);
+}
+
+START_TEST(two_engines_that_are_right_learn_the_same)
+{
+    static const char *const names[] = {"flowtree", "flowtree-portable", "notebook"};
+    struct self_test_learning largest = {0};
+    struct random random = {2};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        check_learning(file_model(names[i]), BATCH, &largest);
+    for (size_t i = 0; i < TREES; i++) /* batches of 1, 5, 9, ... */
+        check_learning(model_of(random_tree(&random), i), 1 + 4 * i, &largest);
+    printf("to the reference: logits %.2g, losses %.2g, gradients %.2g, weights %.2g\n", largest.logits,
+           largest.loss, largest.gradient, largest.weights);
+    ck_assert_double_gt(largest.weights, 0);
+    ck_assert_double_lt(fmax(largest.logits, largest.loss), SELF_TEST_LIMIT / 5);
+    ck_assert_double_lt(fmax(largest.gradient, largest.weights), SELF_TEST_LEARNING_LIMIT / 5);
+}
+END_TEST
+
+START_TEST(nothing_is_left_of_the_test)
+{
+    struct model *model = file_model("flowtree");
+    size_t size = model->tree->n_weights * sizeof(float);
+    struct engine *engines[] = {engine_of(&engine_cpu, model), engine_of(&engine_cpu, model)};
+    struct self_test_learning difference;
+    float *weights = malloc(size);
+    struct error err;
+
+    ck_assert_ptr_nonnull(weights);
+    ck_assert_int_eq(self_test_learning(&difference, engines[0], engines[1], model, BATCH, &err), 0);
+    ck_assert_double_eq(difference.gradient, 0);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(engines[i]->ops->weights(engines[i], weights, &err), 0);
+        ck_assert_mem_eq(weights, model->weights, size);
+        engine_close(engines[i]);
+    }
+    free(weights);
+    model_free(model);
+}
+END_TEST
+
+START_TEST(records_can_be_even)
+{
+    struct random random = {1};
+    struct record record;
+
+    random_record_even(&random, &record, 3, 4);
+    ck_assert_uint_eq(record.n_packets, 3);
+    ck_assert(record.in.present && record.out.has_ip && record.in.has_ip);
+    ck_assert_uint_eq(record.out.n_ids, 4);
+    ck_assert_uint_eq(record.in.n_ids, 4);
 }
 END_TEST
 
@@ -145,5 +449,8 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("self_test", two_engines_that_are_right_agree, one_logit_that_is_wrong_is_enough,
-                    trial_records_have_lists_of_every_length);
+                    whoever_does_not_learn_the_same_is_caught,
+                    a_difference_that_other_numbers_do_not_show_is_none,
+                    two_engines_that_are_right_learn_the_same, nothing_is_left_of_the_test,
+                    records_can_be_even, trial_records_have_lists_of_every_length);
 }
