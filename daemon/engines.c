@@ -100,31 +100,29 @@ static int try_out(struct candidate *candidate, const struct model *model, struc
     return r;
 }
 
-/* It does everything from now on, and judges as the CPU does. */
-static bool admit(const struct candidate *candidate)
+/* Whether one that works is used. */
+static bool is_worth_it(const struct candidate *candidate)
 {
-    char text[ACCELERATOR_TEXT_MAX];
-
-    accelerator_describe(&candidate->accelerator, text);
-    log_notice("engine %s works: %s", candidate->accelerator.ops->name, text);
-    return true;
+    return candidate->flows == 0 || demanded(candidate) || candidate->share < 1;
 }
 
-/* It learns as the CPU does; is it worth while? */
-static bool admit_to_learning(const struct candidate *candidate)
+static void tell(const struct candidate *candidate)
 {
     const struct self_test_learning *learning = &candidate->learning;
-    bool faster = candidate->share < 1;
+    const char *name = candidate->accelerator.ops->name;
     char text[ACCELERATOR_TEXT_MAX];
 
+    if (candidate->flows == 0) {
+        accelerator_describe(&candidate->accelerator, text);
+        log_notice("engine %s works: %s", name, text);
+        return;
+    }
     (void)accelerator_describe_answers(&candidate->accelerator, text);
     log_notice("engine %s works and learns%s: %s, gradients to %.1e, weights to %.1e of a step; "
                "learning a batch of %zu takes it %.*f times as long as the CPU",
-               candidate->accelerator.ops->name,
-               faster || demanded(candidate) ? "" : ", but the CPU is faster and goes on", text,
+               name, is_worth_it(candidate) ? "" : ", but the CPU is faster and goes on", text,
                learning->gradient, learning->weights, candidate->flows, candidate->share < 10 ? 2 : 0,
                candidate->share);
-    return faster || demanded(candidate);
 }
 
 static int choose(const struct engine_ops **opsp, struct candidate *candidate, const struct model *model,
@@ -142,7 +140,8 @@ static int choose(const struct engine_ops **opsp, struct candidate *candidate, c
     accelerator->always = true;
     r = try_out(candidate, model, err);
     if (r == 0) {
-        if (candidate->flows > 0 ? admit_to_learning(candidate) : admit(candidate))
+        tell(candidate);
+        if (is_worth_it(candidate))
             *opsp = accelerator->ops;
     } else if (demanded(candidate)) {
         (void)error_prefix(err, "engine %s cannot be used: ", accelerator->ops->name);
