@@ -47,12 +47,13 @@ struct kernel_recurrent {
     uint32_t n_sequences;
     size_t n_positions;
     const int32_t *lengths;     /* (n_sequences) steps by rank, falling */
+    const uint32_t *order;      /* (n_sequences) row of last and dlast by rank */
     const uint32_t *first_step; /* (n_steps + 1) first position of each step */
 
     const float *x; /* (n_positions, in) */
     uint32_t row;   /* floats from one row of y, last, dy, dlast to the next */
     float *y;       /* (n_positions, row) every step's state */
-    float *last;    /* (n_sequences, row) by rank, the state after the last step; NULL: not asked */
+    float *last;    /* (n_sequences, row) the state after the last step; NULL: not asked */
     float *kept;    /* (n_positions, units, 4) what backward needs of each step; NULL: no training */
     float *carries; /* lstm: (n_positions, units) c of each step, with `kept` */
 };

@@ -256,7 +256,7 @@ static __global__ void __launch_bounds__(CELL_THREADS, 2)
         const struct recurrent_lane lane = recurrent_lane<SHAPE>(r, group);
         uint32_t at = __reduce_max_sync(0xffffffffU, lane.length);
         bool ends = back.dlast != nullptr && lane.gives && lane.rank < r.n_sequences;
-        float dh = ends ? back.dlast[(size_t)lane.rank * r.row + lane.unit] : 0.0F, carry = 0.0F;
+        float dh = ends ? back.dlast[(size_t)r.order[lane.rank] * r.row + lane.unit] : 0.0F, carry = 0.0F;
         struct step step = {make_float4(0.0F, 0.0F, 0.0F, 0.0F), 0.0F, 0.0F, 0.0F, 0.0F, 0.0F};
 
         if (at > 0)

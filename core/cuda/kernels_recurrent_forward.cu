@@ -119,7 +119,7 @@ static __global__ void __launch_bounds__(CELL_THREADS) walk_forward(const struct
         ahead = after;
     }
     if (lane.rank < r.n_sequences && lane.gives && r.last != nullptr)
-        r.last[(size_t)lane.rank * r.row + lane.unit] = state;
+        r.last[(size_t)r.order[lane.rank] * r.row + lane.unit] = state;
 }
 
 template <class SHAPE> static void start(cudaStream_t stream, const struct kernel_recurrent *r)

@@ -30,6 +30,17 @@ cudaError_t kernel_pack(cudaStream_t stream, const struct kernel_pieces *pieces,
 cudaError_t kernel_add(cudaStream_t stream, const struct kernel_pieces *pieces, float *block,
                        const float *space);
 
+/* Last states, or their gradient: ours (n, directions * units) by instance, cuDNN's (directions, n, units) by
+ * rank. */
+struct kernel_states {
+    const uint32_t *rank; /* (n) of an instance */
+    uint32_t n, directions, units;
+};
+cudaError_t kernel_states_take(cudaStream_t stream, const struct kernel_states *states, float *ours,
+                               const float *theirs);
+cudaError_t kernel_states_give(cudaStream_t stream, const struct kernel_states *states, float *theirs,
+                               const float *ours);
+
 /* Whether the device has these kernels: cudaSuccess, or why not. */
 cudaError_t kernel_image(void);
 

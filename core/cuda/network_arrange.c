@@ -64,10 +64,8 @@ static void arrange_layer(struct cuda_network *network, struct cuda_element *e, 
         return;
     }
     at->y = take_value(network, keep, at->rows_out, layer->out);
-    if (layer_reduces(layer)) {
+    if (layer_reduces(layer))
         at->steps = take_value(network, false, at->rows_in, layer->out);
-        at->last = take_value(network, false, at->rows_out, layer->out);
-    }
 }
 
 static void arrange_element(struct cuda_network *network, struct cuda_element *e)
@@ -108,21 +106,18 @@ static size_t layer_scratch(const struct cuda_layer *at)
 /* What backward needs besides; one of each is enough for all layers, as they come one after the other. */
 static void arrange_backward(struct cuda_network *network, uint32_t n_flows)
 {
-    size_t values = 0, ranked = 0, scratch = 0;
+    size_t values = 0, scratch = 0;
 
     for (size_t i = 0; i < network->tree->n_elements; i++)
         for (size_t l = 0; l < network->tree->elements[i].n_layers; l++) {
             const struct cuda_layer *at = &network->elements[i].layers[l];
 
             values = larger(values, at->rows_in * at->layer->in);
-            if (layer_reduces(at->layer))
-                ranked = larger(ranked, at->rows_out * at->layer->out);
             scratch = larger(scratch, layer_scratch(at));
         }
     network->passing.taken = 0;
     network->gradients[0] = take(&network->passing, values);
     network->gradients[1] = take(&network->passing, values);
-    network->ranked = take(&network->passing, ranked);
     network->scratch = take(&network->passing, scratch);
     network->labels = (uint32_t *)take(&network->kept, 2 * (size_t)n_flows);
     network->shares = network->labels == NULL ? NULL : (float *)network->labels + n_flows;

@@ -33,21 +33,10 @@ static int recurrent_backward(struct cuda_network *network, struct cuda_element 
 {
     struct cuda_layer *at = &e->layers[l];
     const struct rnn_pass pass = network_rnn_pass(e, at);
-    struct rnn_gradients gradients = {.dy = dy, .dx = dx};
-    uint32_t width = (uint32_t)at->layer->out;
-    struct kernel_items items = {
-        .whole = network->ranked,
-        .n = at->rows_out,
-        .width = width,
-        .index = e->layout->order,
-        .n_parts = 1,
-        .parts = {{.from = dy, .width = width}},
-    };
+    const struct rnn_gradients gradients = {
+        .dy = pass.last == NULL ? dy : NULL, .dlast = pass.last != NULL ? dy : NULL, .dx = dx};
 
-    if (layer_reduces(at->layer)) {
-        CUDA_TRY(kernel_join(network->device->stream, &items));
-        gradients = (struct rnn_gradients){.dlast = network->ranked, .dx = dx};
-    }
+    (void)network;
     return rnn_backward(at->rnn, &at->use, &pass, &gradients, err);
 }
 

@@ -63,26 +63,13 @@ static int dense_forward(struct cuda_network *network, struct cuda_element *e, s
     return 0;
 }
 
-/* The last states come by rank and go on by instance. */
 static int recurrent_forward(struct cuda_network *network, struct cuda_element *e, size_t l,
                              struct error *err)
 {
     struct cuda_layer *at = &e->layers[l];
-    uint32_t width = (uint32_t)at->layer->out;
-    struct kernel_items items = {
-        .whole = at->y,
-        .n = at->rows_out,
-        .width = width,
-        .index = e->layout->rank,
-        .n_parts = 1,
-        .parts = {{.from = at->last, .width = width}},
-    };
     const struct rnn_pass pass = network_rnn_pass(e, at);
-    int rc = rnn_forward(at->rnn, &at->use, &pass, network->training, err);
 
-    if (rc == 0 && layer_reduces(at->layer))
-        CUDA_TRY(kernel_join(network->device->stream, &items));
-    return rc;
+    return rnn_forward(at->rnn, &at->use, &pass, network->training, err);
 }
 
 static int embedding_forward(struct cuda_network *network, struct cuda_element *e, size_t l,

@@ -24,7 +24,6 @@ struct cuda_layer {
     const float *x; /* (rows_in, layer->in) */
     float *y;       /* (rows_out, layer->out); x itself where the layer leaves out nothing */
     float *steps;   /* recurrent, not sequence_out: (rows_in, layer->out) the state of each step */
-    float *last;    /* likewise: (rows_out, layer->out) the last state, by rank */
 };
 
 struct cuda_element {
@@ -67,7 +66,6 @@ struct cuda_network {
     struct arena kept;            /* as long as the batch */
     struct arena passing;         /* inference: of one element; training: the following, but for targets */
     float *gradients[2];          /* of the values between layers, by turns */
-    float *ranked;                /* of a last state, by rank */
     float *scratch;               /* of sums over rows */
     uint32_t *labels;             /* (n_flows) */
     float *shares;                /* (n_flows) behind the labels */
@@ -92,7 +90,7 @@ static inline struct rnn_pass network_rnn_pass(const struct cuda_element *e, con
 {
     bool reduces = layer_reduces(at->layer);
 
-    return (struct rnn_pass){e->layout, at->x, reduces ? at->steps : at->y, reduces ? at->last : NULL};
+    return (struct rnn_pass){e->layout, at->x, reduces ? at->steps : at->y, reduces ? at->y : NULL};
 }
 
 /* Place every matrix of the batch that the layout holds; training: network->training. Return: 0, -ENOMEM,

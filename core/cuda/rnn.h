@@ -59,7 +59,7 @@ void rnn_release(struct rnn *rnn);
 /* Take the weights from the block as they are now: before the first pass, and after each change. */
 int rnn_pack(struct rnn *rnn, struct error *err);
 
-/* What goes through the layer. All matrices are on the device, rows by position. */
+/* What goes through the layer. All matrices are on the device, with a row a position or a row an instance. */
 struct rnn_pass {
     const struct layout_element *layout;
     const float *x; /* (n_positions, layer->in) */
@@ -75,7 +75,7 @@ int rnn_forward(struct rnn *rnn, struct rnn_use *use, const struct rnn_pass *pas
 /* Gradients of what went through. */
 struct rnn_gradients {
     const float *dy;    /* (n_positions, layer->out) of y; NULL: zeros */
-    const float *dlast; /* (n_instances, layer->out) of last, by rank; NULL: zeros */
+    const float *dlast; /* (n_instances, layer->out) of last; NULL: zeros */
     float *dx;          /* (n_positions, layer->in) receives that of x; NULL: not asked for */
 };
 

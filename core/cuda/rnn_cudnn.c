@@ -45,21 +45,19 @@ static struct library *library_from(struct rnn *rnn)
     return (struct library *)rnn;
 }
 
-/* Last states: of cuDNN (directions, n, units), of ours (n, directions * units). */
-static int move_states(const struct rnn *rnn, size_t n, float *to, const float *from, bool to_cudnn,
-                       struct error *err)
+/* How the states of a pass stand here and there. */
+static struct kernel_states states_of(const struct rnn *rnn, const struct layout_element *layout)
 {
-    size_t directions = rnn_directions(rnn->layer);
-    size_t units = rnn->layer->units, row = units * sizeof(float), wide = directions * row;
+    return (struct kernel_states){.rank = layout->rank,
+                                  .n = layout->n_instances,
+                                  .directions = (uint32_t)rnn_directions(rnn->layer),
+                                  .units = (uint32_t)rnn->layer->units};
+}
 
-    for (size_t d = 0; d < directions; d++) {
-        float *to_half = to + (to_cudnn ? d * n * units : d * units);
-        const float *from_half = from + (to_cudnn ? d * units : d * n * units);
-
-        CUDA_TRY(cudaMemcpy2DAsync(to_half, to_cudnn ? row : wide, from_half, to_cudnn ? wide : row, row, n,
-                                   cudaMemcpyDeviceToDevice, rnn->device->stream));
-    }
-    return 0;
+static int reserve_states(struct library *library, const struct layout_element *layout, struct error *err)
+{
+    return device_buffer_reserve(library->rnn.device, &library->states,
+                                 layout->n_instances * library->rnn.layer->out, sizeof(float), err);
 }
 
 /* Take the first way that does it. Return: -ENOTSUP: not even the last, which takes all. */
@@ -92,16 +90,15 @@ static int library_forward(struct rnn *rnn, struct rnn_use *use, const struct rn
                            struct error *err)
 {
     struct library *library = library_from(rnn);
-    size_t n = pass->layout->n_instances;
-    bool apart = pass->last != NULL && rnn->layer->bidirectional;
-    int r = 0;
+    const struct kernel_states states = states_of(rnn, pass->layout);
+    bool asked = pass->last != NULL;
+    int r = asked ? reserve_states(library, pass->layout, err) : 0;
 
-    if (apart)
-        r = device_buffer_reserve(rnn->device, &library->states, n * rnn->layer->out, sizeof(float), err);
     if (r == 0)
-        r = go_forward(library, use, pass, apart ? library->states.at : pass->last, training, err);
-    if (r == 0 && apart)
-        r = move_states(rnn, n, pass->last, library->states.at, false, err);
+        r = go_forward(library, use, pass, asked ? library->states.at : NULL, training, err);
+    if (r == 0 && asked)
+        r = status_cuda(kernel_states_take(rnn->device->stream, &states, pass->last, library->states.at),
+                        "kernel_states_take", err);
     return as_device_error(r, err);
 }
 
@@ -120,12 +117,25 @@ static int make_zeros(struct library *library, size_t n, struct error *err)
     return r;
 }
 
+/* The gradient of the last states, as cuDNN wants it, into library->states. */
+static int give_gradient(struct library *library, const struct layout_element *layout, const float *dlast,
+                         struct error *err)
+{
+    const struct kernel_states states = states_of(&library->rnn, layout);
+    int r = reserve_states(library, layout, err);
+
+    if (r < 0)
+        return r;
+    CUDA_TRY(kernel_states_give(library->rnn.device->stream, &states, library->states.at, dlast));
+    return 0;
+}
+
 static int library_backward(struct rnn *rnn, struct rnn_use *use, const struct rnn_pass *pass,
                             const struct rnn_gradients *gradients, struct error *err)
 {
     struct library *library = library_from(rnn);
     const struct layout_element *layout = pass->layout;
-    const float *dy = gradients->dy, *dlast = gradients->dlast;
+    const float *dy = gradients->dy;
     float *dx = gradients->dx;
     int r = 0;
 
@@ -134,18 +144,14 @@ static int library_backward(struct rnn *rnn, struct rnn_use *use, const struct r
     if (r == 0 && dx == NULL)
         r = device_buffer_reserve(rnn->device, &library->unasked,
                                   (size_t)layout->n_positions * rnn->layer->in, sizeof(float), err);
-    if (r == 0 && dlast != NULL && rnn->layer->bidirectional) {
-        r = device_buffer_reserve(rnn->device, &library->states, layout->n_instances * rnn->layer->out,
-                                  sizeof(float), err);
-        if (r == 0)
-            r = move_states(rnn, layout->n_instances, library->states.at, dlast, true, err);
-        dlast = library->states.at;
-    }
+    if (r == 0 && gradients->dlast != NULL)
+        r = give_gradient(library, layout, gradients->dlast, err);
     if (r < 0)
         return r;
     r = rnn_way_backward(&library->ways[use->way], use, &library->work, layout, pass->x, pass->y,
-                         dy != NULL ? dy : library->zeros.at, dlast, dx != NULL ? dx : library->unasked.at,
-                         err);
+                         dy != NULL ? dy : library->zeros.at,
+                         gradients->dlast != NULL ? library->states.at : NULL,
+                         dx != NULL ? dx : library->unasked.at, err);
     return as_device_error(r, err);
 }
 

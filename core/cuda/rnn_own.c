@@ -56,6 +56,7 @@ static struct kernel_recurrent direction_of(const struct rnn *rnn, const struct 
         .n_sequences = layout->n_instances,
         .n_positions = layout->n_positions,
         .lengths = layout->step_lengths,
+        .order = layout->order,
         .first_step = layout->step_firsts,
         .x = pass->x,
         .row = (uint32_t)layer->out,

@@ -22,7 +22,8 @@ struct trial {
     struct layer layer;
     size_t n_weights;
     float *weights;
-    uint32_t *lengths, first_step[STEPS + 1]; /* lengths: (n_lists) */
+    uint32_t *lengths, first_step[STEPS + 1]; /* lengths: (n_lists) by rank */
+    uint32_t *instances;                      /* (n_lists) by rank */
     size_t n_lists;
     struct layout_element layout;
     struct rnn_block block; /* on the device */
@@ -109,6 +110,7 @@ static void trial_init(struct trial *trial, const struct shape *shape, struct ra
     place_tensors(trial);
     trial->weights = random_floats(random, trial->n_weights);
     trial->lengths = room(trial->n_lists, sizeof *trial->lengths);
+    trial->instances = room(trial->n_lists, sizeof *trial->instances);
     for (uint32_t i = 0; i < trial->n_lists; i++)
         trial->lengths[i] = shape->equal || i == 0 ? STEPS : STEPS - i * STEPS / (uint32_t)trial->n_lists;
     for (uint32_t step = 0; step < STEPS; step++) {
@@ -121,6 +123,10 @@ static void trial_init(struct trial *trial, const struct shape *shape, struct ra
     layout->n_steps = STEPS;
     layout->lengths = trial->lengths;
     layout->first_step = trial->first_step;
+    for (uint32_t i = 0; i < trial->n_lists; i++)
+        trial->instances[i] = (uint32_t)trial->n_lists - 1 - i;
+    layout->order = to_device(trial->instances, trial->n_lists * sizeof *trial->instances);
+    layout->rank = layout->order; /* it is its own inverse */
     layout->step_lengths = to_device(trial->lengths, trial->n_lists * sizeof *trial->lengths);
     layout->step_firsts = to_device(trial->first_step, sizeof trial->first_step);
     trial->block = (struct rnn_block){
@@ -134,6 +140,8 @@ static void trial_deinit(struct trial *trial)
 {
     free(trial->weights);
     free(trial->lengths);
+    free(trial->instances);
+    (void)cudaFree((void *)trial->layout.order);
     (void)cudaFree((void *)trial->layout.step_lengths);
     (void)cudaFree((void *)trial->layout.step_firsts);
     (void)cudaFree((void *)trial->block.weights);
@@ -147,7 +155,8 @@ static void clear_gradient(const struct trial *trial)
     ck_assert_int_eq(cudaDeviceSynchronize(), cudaSuccess);
 }
 
-/* The reference's numbers are list by list, the device's step by step. */
+/* The reference's numbers are list by list in the order of ranks, the device's step by step, or list by list
+ * in the order of instances. */
 struct truth {
     struct reference_layer layer;
     struct signal in, out;
@@ -210,7 +219,8 @@ static void each_cell(const struct trial *trial, const struct signal *signal, bo
         for (size_t step = 0; step < (steps ? trial->lengths[list] : 1); step++)
             for (size_t i = 0; i < signal->width; i++)
                 cell(&theirs[(signal->first[list] + step) * signal->width + i],
-                     &ours[(steps ? position(trial, list, step) : list) * signal->width + i]);
+                     &ours[(steps ? position(trial, list, step) : trial->instances[list]) * signal->width +
+                           i]);
 }
 
 static void take(double *theirs, float *ours)
