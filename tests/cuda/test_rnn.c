@@ -352,7 +352,7 @@ END_TEST
 /* As large as the shapes are, and smaller. */
 START_TEST(test_own)
 {
-    static const size_t sizes[][2] = {{1, 1}, {5, 3}, {8, 4}, {8, 8}, {13, 7}, {16, 4}, {16, 8}};
+    static const size_t sizes[][2] = {{1, 1}, {5, 4}, {8, 7}, {13, 3}, {16, 8}};
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_kinds(sizes[i][0], sizes[i][1], RNN_KERNELS_BY_SHAPE, false);
