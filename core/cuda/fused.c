@@ -15,6 +15,8 @@ enum {
     PORTION_FLOWS = 16384,
 };
 
+_Static_assert((int)PORTION_FLOWS <= (int)FUSED_FILL_FLOWS_MAX, "a portion's flows are numbered in 16 bits");
+
 struct fused {
     struct device *device;
     struct fused_program program;
@@ -31,8 +33,9 @@ static int fused_init(struct fused *fused, const struct tree *tree, const float 
     if (r < 0)
         return r;
     fused->packed = malloc(fused->program.plan.octets);
-    if (fused->packed == NULL)
-        return error_set(err, -ENOMEM, "fused kernels: no memory for the weights");
+    fused->program.columns = calloc(fused_fill_columns(tree), sizeof *fused->program.columns);
+    if (fused->packed == NULL || fused->program.columns == NULL)
+        return error_set(err, -ENOMEM, "fused kernels: no memory for the weights and columns");
     fused->program.pool = pool;
     r = device_buffer_reserve(fused->device, &fused->weights, fused->program.plan.octets, 1, err);
     for (size_t i = 0; r == 0 && i < PORTIONS; i++)
@@ -66,6 +69,7 @@ void fused_free(struct fused *fused)
         fused_portion_deinit(&fused->portions[i]);
     device_buffer_deinit(&fused->weights);
     fused_plan_deinit(&fused->program.plan);
+    free(fused->program.columns);
     free(fused->packed);
     free(fused);
 }

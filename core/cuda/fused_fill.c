@@ -1,14 +1,12 @@
 #include "core/cuda/fused_fill.h"
 
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
-
-#include "core/vector.h"
 
 enum {
     ALIGNMENT = 256,
-    CHUNK = 16384, /* values that one task takes */
-    PROBE = 64,    /* values that are looked at before all are */
+    CHUNK = 16384, /* values that one task takes, about */
+    LINE = 64,     /* octets of a cache line, which tasks do not share */
 };
 
 size_t fused_fill_section(size_t octets)
@@ -22,22 +20,32 @@ static uint32_t row_of(const struct batch_input *input, uint32_t flow)
     return input->first_row != NULL ? input->first_row[flow] : flow;
 }
 
-/* Values of an element's columns. */
-static size_t n_values(const struct fused_fill *fill, size_t element)
+/* Rows of an element's columns. */
+static uint32_t n_rows(const struct fused_fill *fill, size_t element)
 {
     const struct batch_input *input = &fill->batch->inputs[element];
-    uint32_t rows = row_of(input, fill->first + fill->n) - row_of(input, fill->first);
 
-    return rows * fill->batch->tree->elements[element].n_columns;
+    return row_of(input, fill->first + fill->n) - row_of(input, fill->first);
+}
+
+size_t fused_fill_columns(const struct tree *tree)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < tree->n_elements; i++)
+        n += tree->elements[i].n_columns;
+    return n;
 }
 
 size_t fused_fill_octets(const struct fused_fill *fill)
 {
-    size_t octets = 0;
+    const struct tree *tree = fill->batch->tree;
+    size_t octets = fused_fill_section(fused_fill_columns(tree) * sizeof(struct fused_column));
 
-    for (size_t i = 0; i < fill->batch->tree->n_elements; i++)
-        octets += fused_fill_section(n_values(fill, i) * sizeof(float)) +
-                  2 * fused_fill_section((fill->n + (size_t)1) * sizeof(uint32_t));
+    for (size_t i = 0; i < tree->n_elements; i++)
+        octets += tree->elements[i].n_columns * fused_fill_section(n_rows(fill, i) * sizeof(float)) +
+                  fused_fill_section((fill->n + (size_t)1) * sizeof(uint32_t)) +
+                  fused_fill_section(fill->n * sizeof(uint16_t));
     return octets;
 }
 
@@ -72,6 +80,77 @@ void *fused_fill_take(struct fused_fill *fill, size_t octets, const void **devic
     return at;
 }
 
+/* A portion in the making: where its lists go, and which tasks write what. First come the lists, then the
+ * columns of each element, some rows a task. */
+struct job {
+    struct fused_fill *fill;
+    uint32_t *first_row[TREE_ELEMENTS_MAX];
+    uint16_t *order[TREE_ELEMENTS_MAX];
+    size_t columns[TREE_ELEMENTS_MAX];        /* where an element's begin among all */
+    size_t first_task[TREE_ELEMENTS_MAX + 1]; /* of an element's columns */
+};
+
+static uint32_t rows_of_task(size_t n_columns)
+{
+    return (uint32_t)(CHUNK / n_columns > LINE ? CHUNK / n_columns / LINE * LINE : LINE);
+}
+
+static void take_lists(struct job *job)
+{
+    struct fused_fill *fill = job->fill;
+    const struct tree *tree = fill->batch->tree;
+    const void *device;
+
+    for (size_t i = 0; i < tree->n_elements; i++) {
+        if (!tree->elements[i].is_list)
+            continue;
+        job->first_row[i] = fused_fill_take(fill, (fill->n + (size_t)1) * sizeof(uint32_t), &device);
+        fill->elements[i].first_row = device;
+    }
+}
+
+static void take_columns(struct job *job)
+{
+    struct fused_fill *fill = job->fill;
+    const struct tree *tree = fill->batch->tree;
+    struct fused_fill_column *column = fill->columns;
+    const void *table, *device;
+    struct fused_column *at =
+        fused_fill_take(fill, fused_fill_columns(tree) * sizeof(struct fused_column), &table);
+
+    for (size_t i = 0; i < tree->n_elements; i++) {
+        size_t n_columns = tree->elements[i].n_columns;
+        uint32_t rows = n_rows(fill, i);
+
+        job->columns[i] = (size_t)(column - fill->columns);
+        fill->elements[i].columns = (const struct fused_column *)table + job->columns[i];
+        for (size_t k = 0; k < n_columns; k++, column++) {
+            column->octets = column->octets > 0 ? column->octets : 1;
+            atomic_store(&column->needs, 0);
+            column->host = fused_fill_take(fill, (size_t)rows * column->octets, &device);
+            *at++ = (struct fused_column){device, column->octets};
+        }
+        job->first_task[i + 1] = job->first_task[i];
+        if (n_columns > 0)
+            job->first_task[i + 1] += (rows + rows_of_task(n_columns) - 1) / rows_of_task(n_columns);
+    }
+}
+
+/* Last, so that they can be left out. */
+static void take_orders(struct job *job)
+{
+    struct fused_fill *fill = job->fill;
+    const struct tree *tree = fill->batch->tree;
+    const void *device;
+
+    for (size_t i = 0; i < tree->n_elements; i++) {
+        if (!element_is_sequence(&tree->elements[i]))
+            continue;
+        job->order[i] = fused_fill_take(fill, fill->n * sizeof(uint16_t), &device);
+        fill->elements[i].order = device;
+    }
+}
+
 static uint32_t steps_of(const struct batch_input *input, uint32_t flow)
 {
     uint32_t rows = input->first_row[flow + 1] - input->first_row[flow];
@@ -82,7 +161,7 @@ static uint32_t steps_of(const struct batch_input *input, uint32_t flow)
 /* Sort the flows of a list by falling number of steps, equal ones as they come. counts: zeros.
  * Return: false: all are equal. */
 static bool sort_flows(const struct fused_fill *fill, const struct batch_input *input, uint32_t *counts,
-                       uint32_t *order, uint64_t *all_steps)
+                       uint16_t *order, uint64_t *all_steps)
 {
     uint32_t most = 0, least = UINT32_MAX;
 
@@ -101,19 +180,12 @@ static bool sort_flows(const struct fused_fill *fill, const struct batch_input *
     for (uint32_t steps = 1; steps <= most; steps++)
         counts[steps] += counts[steps - 1];
     for (uint32_t i = 0; i < fill->n; i++)
-        order[counts[most - steps_of(input, fill->first + i)]++] = i;
+        order[counts[most - steps_of(input, fill->first + i)]++] = (uint16_t)i;
     return true;
 }
 
-/* Where the first rows and the order of an element go. */
-struct list_job {
-    struct fused_fill *fill;
-    uint32_t *first_row[TREE_ELEMENTS_MAX], *order[TREE_ELEMENTS_MAX];
-};
-
-static void list_task(void *context, unsigned worker, size_t element)
+static void write_list(const struct job *job, size_t element)
 {
-    struct list_job *job = context;
     struct fused_fill *fill = job->fill;
     const struct batch_input *input = &fill->batch->inputs[element];
     size_t n = n_counts(fill->batch);
@@ -130,102 +202,130 @@ static void list_task(void *context, unsigned worker, size_t element)
     }
 }
 
-/* A few tasks are done sooner than others are woken. */
-static void run(struct pool *pool, size_t n_tasks, size_t values,
-                void (*task)(void *context, unsigned worker, size_t index), void *context)
+/* Some columns of an element, side by side. row: of the portion's. */
+static void write_columns(struct fused_fill_column *columns, size_t n_columns, const float *values,
+                          size_t stride, uint32_t row, uint32_t n)
 {
-    if (values > 4 * CHUNK)
-        pool_run(pool, n_tasks, task, context);
+    uint8_t octets[FUSED_COLUMNS_MAX], needs[FUSED_COLUMNS_MAX];
+    void *to[FUSED_COLUMNS_MAX];
+
+    for (size_t k = 0; k < n_columns; k++) {
+        octets[k] = columns[k].octets;
+        to[k] = columns[k].host + (size_t)row * octets[k];
+    }
+    fused_columns_write(values, stride, n, n_columns, to, octets, needs);
+    for (size_t k = 0; k < n_columns; k++)
+        atomic_fetch_or(&columns[k].needs, needs[k]);
+}
+
+/* The index-th rows of an element. */
+static void write_rows(const struct job *job, size_t element, size_t index)
+{
+    const struct fused_fill *fill = job->fill;
+    const struct batch_input *input = &fill->batch->inputs[element];
+    size_t stride = fill->batch->tree->elements[element].n_columns;
+    uint32_t row = (uint32_t)index * rows_of_task(stride), rows = n_rows(fill, element) - row;
+    const float *values = input->values + (size_t)(row_of(input, fill->first) + row) * stride;
+
+    for (size_t k = 0; k < stride; k += FUSED_COLUMNS_MAX)
+        write_columns(&fill->columns[job->columns[element] + k],
+                      stride - k < FUSED_COLUMNS_MAX ? stride - k : FUSED_COLUMNS_MAX, values + k, stride,
+                      row, rows < rows_of_task(stride) ? rows : rows_of_task(stride));
+}
+
+static void task(void *context, unsigned worker, size_t index)
+{
+    const struct job *job = context;
+    size_t n_elements = job->fill->batch->tree->n_elements, element = 0;
+
+    if (index < n_elements) {
+        write_list(job, index);
+        return;
+    }
+    index -= n_elements;
+    while (index >= job->first_task[element + 1])
+        element++;
+    write_rows(job, element, index - job->first_task[element]);
+}
+
+/* A few tasks are done sooner than others are woken. */
+static void run(struct job *job)
+{
+    size_t n_elements = job->fill->batch->tree->n_elements,
+           n_tasks = n_elements + job->first_task[n_elements];
+
+    if (job->first_task[n_elements] > n_elements + 4)
+        pool_run(job->fill->pool, n_tasks, task, job);
     else
         for (size_t i = 0; i < n_tasks; i++)
-            task(context, 0, i);
+            task(job, 0, i);
 }
 
-static void fill_lists(struct fused_fill *fill)
+static bool is_any_ordered(const struct fused_fill *fill)
 {
-    const struct tree *tree = fill->batch->tree;
-    struct list_job job = {.fill = fill};
-    const void *device;
+    for (size_t i = 0; i < fill->batch->tree->n_elements; i++)
+        if (fill->elements[i].order != NULL)
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < tree->n_elements; i++) {
-        if (!tree->elements[i].is_list)
-            continue;
-        job.first_row[i] = fused_fill_take(fill, (fill->n + (size_t)1) * sizeof(uint32_t), &device);
-        fill->elements[i].first_row = device;
-        if (element_is_sequence(&tree->elements[i])) {
-            job.order[i] = fused_fill_take(fill, fill->n * sizeof(uint32_t), &device);
-            fill->elements[i].order = device;
+/* The fewest octets that do for all that were needed. */
+static uint8_t widest(unsigned needs)
+{
+    return needs >= 4 ? 4 : needs >= 2 ? 2 : 1;
+}
+
+/* Give columns that have had too few octets what they need. Return: whether there are any. */
+static bool widen(struct fused_fill *fill)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < fused_fill_columns(fill->batch->tree); i++) {
+        struct fused_fill_column *column = &fill->columns[i];
+
+        if (widest(column->needs) > column->octets) {
+            column->octets = widest(column->needs);
+            any = true;
         }
     }
-    run(fill->pool, tree->n_elements, fill->n * tree->n_elements, list_task, &job);
+    return any;
 }
 
-/* Write floats as 16 bits. Return: whether all of them are such numbers. */
-VECTOR_CLONES
-static bool write_shorts(const float *from, uint16_t *to, size_t n)
+/* And those that have needed fewer for some time, fewer. */
+static void narrow(struct fused_fill *fill)
 {
-    int differ = 0;
+    for (size_t i = 0; i < fused_fill_columns(fill->batch->tree); i++) {
+        struct fused_fill_column *column = &fill->columns[i];
 
-    for (size_t i = 0; i < n; i++) {
-        float limited = from[i] > 0 ? from[i] : 0;
-        int whole = (int)(limited < UINT16_MAX ? limited : UINT16_MAX);
-
-        differ |= (float)whole != from[i];
-        to[i] = (uint16_t)whole;
+        column->spare = widest(column->needs) < column->octets ? column->spare + 1 : 0;
+        if (column->spare == FUSED_FILL_SPARE_MAX) {
+            column->octets = widest(column->needs);
+            column->spare = 0;
+        }
     }
-    return !differ;
 }
 
-struct values_job {
-    const float *from;
-    void *to;
-    size_t n;
-    bool shorts;
-    atomic_bool differ;
-};
-
-static void values_task(void *context, unsigned worker, size_t index)
+/* Return: false: some column has had too few octets; next time they will be enough. */
+static bool write_all(struct fused_fill *fill)
 {
-    struct values_job *job = context;
-    size_t at = index * CHUNK, n = job->n - at < CHUNK ? job->n - at : CHUNK;
+    struct job job = {.fill = fill};
+    size_t columns_end;
 
-    if (!job->shorts)
-        memcpy((float *)job->to + at, job->from + at, n * sizeof *job->from);
-    else if (!write_shorts(job->from + at, (uint16_t *)job->to + at, n))
-        atomic_store(&job->differ, true);
-}
-
-static bool write_values(struct fused_fill *fill, struct values_job *job)
-{
-    run(fill->pool, (job->n + CHUNK - 1) / CHUNK, job->n, values_task, job);
-    return !job->differ;
-}
-
-static void fill_values(struct fused_fill *fill, size_t element)
-{
-    struct fused_fill_element *at = &fill->elements[element];
-    const struct batch_input *input = &fill->batch->inputs[element];
-    size_t n_columns = fill->batch->tree->elements[element].n_columns;
-    uint16_t probe[PROBE];
-    struct values_job job = {
-        .from = input->values + row_of(input, fill->first) * n_columns,
-        .to = fill->host + fill->taken,
-        .n = n_values(fill, element),
-    };
-
-    job.shorts = write_shorts(job.from, probe, job.n < PROBE ? job.n : PROBE);
-    if (!write_values(fill, &job)) { /* whole numbers at first, and others later */
-        job.shorts = false;
-        (void)write_values(fill, &job);
-    }
-    at->shorts = job.shorts;
-    (void)fused_fill_take(fill, job.n * (job.shorts ? sizeof(uint16_t) : sizeof(float)), &at->values);
+    take_lists(&job);
+    take_columns(&job);
+    columns_end = fill->taken;
+    take_orders(&job);
+    run(&job);
+    if (!is_any_ordered(fill))
+        fill->taken = columns_end;
+    return !widen(fill);
 }
 
 void fused_fill_elements(struct fused_fill *fill)
 {
-    fill_lists(fill);
-    for (size_t i = 0; i < fill->batch->tree->n_elements; i++)
-        if (fill->batch->tree->elements[i].n_columns > 0)
-            fill_values(fill, i);
+    size_t begin = fill->taken;
+
+    while (!write_all(fill))
+        fill->taken = begin;
+    narrow(fill);
 }

@@ -13,6 +13,7 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
+#include "core/cuda/fused_columns.h"
 #include "core/cuda/fused_shapes.h"
 #include "core/tree/tree.h"
 
@@ -28,17 +29,16 @@ enum {
 
 /* One direction of one recurrent layer over a portion. */
 struct fused_walk {
-    const void *values;        /* (rows, n_columns) items of all flows, float or uint16_t */
-    const uint32_t *first_row; /* (n_flows + 1) */
-    const uint32_t *order;     /* (n_flows) flows by falling number of steps; NULL: as they come */
-    const void *weights;       /* as the kernel wants them (fused_pack.h) */
-    float *states;             /* unit u of flow f goes to f * states_stride + u */
+    const struct fused_column *columns; /* (n_columns) items of all flows */
+    const uint32_t *first_row;          /* (n_flows + 1) */
+    const uint16_t *order;              /* (n_flows) flows by falling number of steps; NULL: as they come */
+    const void *weights;                /* as the kernel wants them (fused_pack.h) */
+    float *states;                      /* unit u of flow f goes to f * states_stride + u */
     uint32_t n_flows, n_columns, units;
     uint32_t states_stride;
     uint32_t padded_rows; /* batch.h */
     uint32_t shape;       /* FUSED_SHAPE */
     uint32_t n_blocks;    /* fused_lanes_blocks() */
-    bool shorts;          /* values are uint16_t */
     bool backward;        /* from the last item to the first */
 };
 
@@ -59,8 +59,9 @@ cudaError_t fused_tensor(cudaStream_t stream, const struct fused_walk *walks, ui
 
 /* The tail. Vectors of a flow stand in one region of shared memory, by their place in it. */
 enum fused_op_kind {
-    FUSED_OP_ROWS,  /* to[0..out) = row of the flow in source `from` */
-    FUSED_OP_ITEMS, /* to[0..in * out) = the first `in` items of `out` columns of its list in the source */
+    FUSED_OP_COLUMNS, /* to[0..out) = the flow's row of the columns of source `from` */
+    FUSED_OP_STATES,  /* to[0..out) = what the source's walks leave for the flow */
+    FUSED_OP_ITEMS,   /* to[0..in * out) = the first `in` items of `out` columns of its list in the source */
     FUSED_OP_EMBEDDING, /* to[0..out) = row of a table of `rows` that the source's one column chooses */
     FUSED_OP_DENSE,     /* to[0..out) = activation(W from[0..in) + b) */
 };
@@ -74,11 +75,11 @@ struct fused_op {
     uint32_t weights; /* first float; embedding: (rows, out); dense: (in, out), then b */
 };
 
-/* Columns of an element, or states of a walk. */
+/* What there is of an element. */
 struct fused_source {
-    const void *values;        /* (rows, width) float or uint16_t */
-    bool shorts;               /* the latter */
+    const struct fused_column *columns;
     const uint32_t *first_row; /* lists */
+    const float *states;       /* (n_flows, out) of its walks */
 };
 
 struct fused_tail {
@@ -86,7 +87,7 @@ struct fused_tail {
     uint32_t n_ops;
     uint32_t places; /* floats that a flow needs */
     const float *weights;
-    const struct fused_source *sources;
+    const struct fused_source *sources; /* by element */
     uint32_t n_flows;
     uint32_t result, n_labels; /* place and width of what goes to `logits` */
     float *logits;             /* (n_flows, n_labels) */

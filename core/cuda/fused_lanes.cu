@@ -65,25 +65,25 @@ static __device__ __forceinline__ void walk_lanes(const struct fused_walk *walk,
     uint32_t flow = fused_flow(walk, block * SEQUENCES + place);
     struct fused_sequence sequence = fused_sequence(walk, flow);
     uint32_t steps = __reduce_max_sync(0xffffffffU, sequence.steps);
-    bool loads = unit < (int)walk->n_columns;
+    struct fused_column column = fused_lane_column(walk, unit);
     float *now = shared + place * STRIDE, *then = now + SEQUENCES * STRIDE;
     float weights[INPUTS + 1][4], carry = 0.0F, state = 0.0F;
 
     load_weights<UNITS, INPUTS>((const float4 *)walk->weights, unit, weights);
     if (unit < COLUMNS)
-        now[unit] =
-            loads ? fused_value_of(fused_sequence_load(walk, &sequence, 0, unit), walk->shorts) : 0.0F;
+        now[unit] = fused_sequence_value(walk, &sequence, &column, 0,
+                                         fused_sequence_load(walk, &sequence, &column, 0));
     now[COLUMNS + unit] = 0.0F;
     __syncwarp();
     for (uint32_t step = 0; step < steps; step++) {
-        uint32_t next = loads ? fused_sequence_load(walk, &sequence, step + 1, unit) : 0;
+        uint32_t next = fused_sequence_load(walk, &sequence, &column, step + 1);
         float sum[FUSED_SUMS], *free;
 
         weigh<INPUTS>(weights, now, sum);
         if (step < sequence.steps)
             state = fused_cell<KIND>(sum, &carry);
         if (unit < COLUMNS)
-            then[unit] = fused_value_of(next, walk->shorts);
+            then[unit] = fused_sequence_value(walk, &sequence, &column, step + 1, next);
         then[COLUMNS + unit] = state;
         __syncwarp();
         free = now;

@@ -60,11 +60,13 @@ static void op_add(struct placing *placing, const struct fused_op *op, const str
     plan->ops[plan->n_ops++] = *op;
 }
 
-static void op_add_rows(struct placing *placing, uint32_t source, size_t width, uint32_t to)
+/* One row of an element for each flow: its columns or its states. */
+static void op_add_row(struct placing *placing, enum fused_op_kind kind, size_t element, size_t width,
+                       uint32_t to)
 {
     if (width > 0)
         op_add(placing,
-               &(struct fused_op){.kind = FUSED_OP_ROWS, .from = source, .to = to, .out = (uint32_t)width},
+               &(struct fused_op){.kind = kind, .from = (uint32_t)element, .to = to, .out = (uint32_t)width},
                NULL);
 }
 
@@ -111,7 +113,7 @@ static int input_place(struct placing *placing, size_t index, uint32_t to)
     if (element->flatten) {
         op_add(placing,
                &(struct fused_op){.kind = FUSED_OP_ITEMS,
-                                  .from = fused_plan_columns(index),
+                                  .from = (uint32_t)index,
                                   .to = to,
                                   .in = (uint32_t)element->first,
                                   .out = (uint32_t)element->n_columns},
@@ -126,7 +128,7 @@ static int input_place(struct placing *placing, size_t index, uint32_t to)
             return r;
         to += (uint32_t)placing->plan->tree->elements[child].out_width;
     }
-    op_add_rows(placing, fused_plan_columns(index), element->n_columns, to);
+    op_add_row(placing, FUSED_OP_COLUMNS, index, element->n_columns, to);
     return 0;
 }
 
@@ -140,14 +142,14 @@ static int first_place(struct placing *placing, size_t index, const struct layer
     if (layer->kind == LAYER_EMBEDDING) {
         op_add(placing,
                &(struct fused_op){.kind = FUSED_OP_EMBEDDING,
-                                  .from = fused_plan_columns(index),
+                                  .from = (uint32_t)index,
                                   .to = to,
                                   .out = (uint32_t)layer->out,
                                   .rows = (uint32_t)layer->rows},
                layer);
         return 0;
     }
-    op_add_rows(placing, fused_plan_states(index), layer->out, to);
+    op_add_row(placing, FUSED_OP_STATES, index, layer->out, to);
     return add_walks(placing, index, layer);
 }
 

@@ -48,17 +48,6 @@ struct fused_plan {
     size_t octets;
 };
 
-/* Sources of the tail: for each element its own columns, then for each what its walks leave. */
-static inline uint32_t fused_plan_columns(size_t element)
-{
-    return (uint32_t)(2 * element);
-}
-
-static inline uint32_t fused_plan_states(size_t element)
-{
-    return (uint32_t)(2 * element + 1);
-}
-
 /* Take a tree apart. tree: must outlive the plan.
  *
  * Return: 0; -ENOTSUP: err names the element and the layer; -ENOMEM.

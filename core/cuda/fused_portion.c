@@ -57,7 +57,7 @@ struct filling {
     size_t states[TREE_ELEMENTS_MAX]; /* of walked elements: first float in `output` */
 };
 
-/* The sources of the tail, elements' columns and states by turns. */
+/* The sources of the tail. */
 static void fill_sources(const struct filling *filling, struct fused_source *sources)
 {
     const struct fused_plan *plan = &filling->program->plan;
@@ -66,8 +66,7 @@ static void fill_sources(const struct filling *filling, struct fused_source *sou
     for (size_t i = 0; i < plan->tree->n_elements; i++) {
         const struct fused_fill_element *at = &filling->fill.elements[i];
 
-        sources[fused_plan_columns(i)] = (struct fused_source){at->values, at->shorts, at->first_row};
-        sources[fused_plan_states(i)] = (struct fused_source){output + filling->states[i]};
+        sources[i] = (struct fused_source){at->columns, at->first_row, output + filling->states[i]};
     }
 }
 
@@ -112,8 +111,7 @@ static struct fused_walk fill_walk(const struct filling *filling, const struct f
     const struct fused_fill_element *at = &filling->fill.elements[walk->element];
 
     return (struct fused_walk){
-        .values = at->values,
-        .shorts = at->shorts,
+        .columns = at->columns,
         .first_row = at->first_row,
         .order = at->order,
         .weights = program->packed + (tensor ? walk->tensor_weights : walk->lanes_weights),
@@ -231,9 +229,11 @@ int fused_portion_start(struct fused_portion *portion, const struct fused_progra
                         struct error *err)
 {
     struct filling filling = {
-        portion, program, {.batch = batch, .pool = program->pool, .first = first, .n = n}};
+        portion,
+        program,
+        {.batch = batch, .pool = program->pool, .first = first, .n = n, .columns = program->columns}};
     size_t n_walks = program->plan.n_walks, walks_octets = n_walks * sizeof(struct fused_walk);
-    size_t sources_octets = 2 * batch->tree->n_elements * sizeof(struct fused_source);
+    size_t sources_octets = batch->tree->n_elements * sizeof(struct fused_source);
     const void *device_walks, *device_sources;
     struct fused_source *sources;
     struct fused_walk *walks;

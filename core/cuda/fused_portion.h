@@ -19,10 +19,11 @@
 /* A plan and its weights on the device. */
 struct fused_program {
     struct fused_plan plan;
-    const char *packed;         /* device: fused_pack() */
-    bool has_tensor;            /* the weights are within what tensor cores take */
-    enum fused_kernels kernels; /* as chosen */
-    struct pool *pool;          /* threads that fill portions; borrowed */
+    const char *packed;                /* device: fused_pack() */
+    bool has_tensor;                   /* the weights are within what tensor cores take */
+    enum fused_kernels kernels;        /* as chosen */
+    struct pool *pool;                 /* threads that fill portions; borrowed */
+    struct fused_fill_column *columns; /* what the last portion's columns were like; owned */
 };
 
 struct fused_portion {

@@ -39,12 +39,16 @@ static __device__ __forceinline__ float activate(enum activation activation, flo
 
 /* Each function below: value i of the flow-th of the block. */
 
-static __device__ float row_value(const struct group *group, const struct fused_op *op, uint32_t flow,
-                                  uint32_t i)
+static __device__ float column_value(const struct group *group, const struct fused_op *op, uint32_t flow,
+                                     uint32_t i)
 {
-    const struct fused_source *source = &group->tail->sources[op->from];
+    return fused_value(&group->tail->sources[op->from].columns[i], group->first + flow);
+}
 
-    return fused_value(source->values, source->shorts, (size_t)(group->first + flow) * op->out + i);
+static __device__ float state_value(const struct group *group, const struct fused_op *op, uint32_t flow,
+                                    uint32_t i)
+{
+    return group->tail->sources[op->from].states[(size_t)(group->first + flow) * op->out + i];
 }
 
 static __device__ float item_value(const struct group *group, const struct fused_op *op, uint32_t flow,
@@ -54,27 +58,29 @@ static __device__ float item_value(const struct group *group, const struct fused
     const uint32_t *first_row = source->first_row + group->first + flow;
     uint32_t row = first_row[0] + i / op->out;
 
-    return row < first_row[1]
-               ? fused_value(source->values, source->shorts, (size_t)row * op->out + i % op->out)
-               : 0.0F;
+    return row < first_row[1] ? fused_value(&source->columns[i % op->out], row) : 0.0F;
 }
 
 static __device__ float embedding_value(const struct group *group, const struct fused_op *op, uint32_t flow,
                                         uint32_t i)
 {
-    const struct fused_source *source = &group->tail->sources[op->from];
-    float chosen = fused_value(source->values, source->shorts, group->first + flow);
+    float chosen = column_value(group, op, flow, 0);
     uint32_t row = !(chosen > 0.0F) ? 0 : chosen < (float)op->rows ? (uint32_t)chosen : op->rows - 1;
 
     return group->tail->weights[op->weights + row * op->out + i];
 }
 
+/* Neighbouring threads read neighbours in memory: values of a column, or those of one flow. */
+enum side_by_side { SIDE_FLOWS, SIDE_VALUES };
+
 template <int FLOWS>
 static __device__ void load(const struct group *group, const struct fused_op *op, uint32_t width,
+                            enum side_by_side side,
                             float (*value)(const struct group *, const struct fused_op *, uint32_t, uint32_t))
 {
     for (uint32_t k = threadIdx.x; k < width * FLOWS; k += FUSED_THREADS) {
-        uint32_t flow = k / width, i = k % width;
+        uint32_t flow = side == SIDE_FLOWS ? k % FLOWS : k / width;
+        uint32_t i = side == SIDE_FLOWS ? k / FLOWS : k % width;
 
         place<FLOWS>(group, op->to + i)[flow] = flow < group->n ? value(group, op, flow, i) : 0.0F;
     }
@@ -114,14 +120,17 @@ static __global__ void __launch_bounds__(FUSED_THREADS) tail_kernel(const struct
         const struct fused_op *op = &tail.ops[i];
 
         switch (op->kind) {
-        case FUSED_OP_ROWS:
-            load<FLOWS>(&group, op, op->out, row_value);
+        case FUSED_OP_COLUMNS:
+            load<FLOWS>(&group, op, op->out, SIDE_FLOWS, column_value);
+            break;
+        case FUSED_OP_STATES:
+            load<FLOWS>(&group, op, op->out, SIDE_VALUES, state_value);
             break;
         case FUSED_OP_ITEMS:
-            load<FLOWS>(&group, op, op->in * op->out, item_value);
+            load<FLOWS>(&group, op, op->in * op->out, SIDE_FLOWS, item_value);
             break;
         case FUSED_OP_EMBEDDING:
-            load<FLOWS>(&group, op, op->out, embedding_value);
+            load<FLOWS>(&group, op, op->out, SIDE_VALUES, embedding_value);
             break;
         case FUSED_OP_DENSE:
             dense<FLOWS>(&group, op);

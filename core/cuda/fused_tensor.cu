@@ -166,28 +166,34 @@ static __device__ __forceinline__ void step_all(const struct lane_weights<UNITS,
     }
 }
 
-/* The lane's columns of the items of both its rows, as they are in memory. t: column of each four. */
+/* The lane's columns of the items of both its rows, as they are in memory. */
 template <int COLUMNS>
-static __device__ __forceinline__ void load_items(const struct fused_walk *walk,
-                                                  const struct fused_sequence sequences[ROWS], uint32_t step,
-                                                  uint32_t t, uint32_t items[][ROWS])
+static __device__ __forceinline__ void
+load_items(const struct fused_walk *walk, const struct fused_column columns[(COLUMNS + 1) / 4],
+           const struct fused_sequence sequences[ROWS], uint32_t step, uint32_t items[][ROWS])
 {
 #pragma unroll
     for (int four = 0; four < (COLUMNS + 1) / 4; four++)
 #pragma unroll
         for (int row = 0; row < ROWS; row++)
-            items[four][row] = 4 * four + t < walk->n_columns
-                                   ? fused_sequence_load(walk, &sequences[row], step, 4 * four + t)
-                                   : 0;
+            items[four][row] = fused_sequence_load(walk, &sequences[row], &columns[four], step);
 }
 
 /* Those of four columns in parts; the last of all is the bias. */
-static __device__ __forceinline__ void split_items(const uint32_t loaded[ROWS], bool shorts, bool bias,
+static __device__ __forceinline__ void split_items(const struct fused_walk *walk,
+                                                   const struct fused_column *column,
+                                                   const struct fused_sequence sequences[ROWS], uint32_t step,
+                                                   const uint32_t loaded[ROWS], bool bias,
                                                    struct lane_item *item)
 {
-    const float x[ROWS] = {bias ? 1.0F : fused_value_of(loaded[0], shorts),
-                           bias ? 1.0F : fused_value_of(loaded[1], shorts)};
+    float x[ROWS];
 
+#pragma unroll
+    for (int row = 0; row < ROWS; row++) {
+        float value = fused_sequence_value(walk, &sequences[row], column, step, loaded[row]);
+
+        x[row] = bias ? 1.0F : value;
+    }
     split_item(x, item);
 }
 
@@ -236,10 +242,14 @@ static __global__ void __launch_bounds__(FUSED_THREADS, blocks_at_once(UNITS, CO
     struct lane_weights<UNITS, COLUMNS> weights;
     struct lane_state<UNITS> state = {
     };
+    struct fused_column columns[(COLUMNS + 1) / 4];
     uint32_t next[(COLUMNS + 1) / 4][ROWS];
 
+#pragma unroll
+    for (int four = 0; four < (COLUMNS + 1) / 4; four++)
+        columns[four] = fused_lane_column(walk, 4 * four + t);
     load_weights<UNITS, COLUMNS>((const uint32_t *)walk->weights + lane, &weights);
-    load_items<COLUMNS>(walk, sequences, 0, t, next);
+    load_items<COLUMNS>(walk, columns, sequences, 0, next);
 #pragma unroll 1
     for (uint32_t step = 0; step < steps; step++) {
         const bool lives[ROWS] = {step < sequences[0].steps, step < sequences[1].steps};
@@ -247,8 +257,9 @@ static __global__ void __launch_bounds__(FUSED_THREADS, blocks_at_once(UNITS, CO
 
 #pragma unroll
         for (int four = 0; four < (COLUMNS + 1) / 4; four++)
-            split_items(next[four], walk->shorts, 4 * four + t == COLUMNS, &items[four]);
-        load_items<COLUMNS>(walk, sequences, step + 1, t, next);
+            split_items(walk, &columns[four], sequences, step, next[four], 4 * four + t == COLUMNS,
+                        &items[four]);
+        load_items<COLUMNS>(walk, columns, sequences, step + 1, next);
         step_all<KIND, UNITS, COLUMNS>(&weights, items, lives, &state);
     }
     store_state<UNITS>(walk, first + g, t, &state);

@@ -22,7 +22,7 @@ static __device__ __forceinline__ uint32_t fused_flow(const struct fused_walk *w
 
 /* The items of a flow; beyond the last one none. */
 struct fused_sequence {
-    uint32_t first; /* of the walk's values */
+    uint32_t first; /* of the rows of the walk's columns */
     uint32_t rows, steps;
 };
 
@@ -35,21 +35,45 @@ static __device__ __forceinline__ struct fused_sequence fused_sequence(const str
         return {0, 0, 0};
     first = walk->first_row[flow];
     rows = walk->first_row[flow + 1] - first;
-    return {first * walk->n_columns, rows, max(rows, walk->padded_rows)};
+    return {first, rows, max(rows, walk->padded_rows)};
 }
 
-/* A column of the item that is seen at a step, as fused_value_load() gives it; 0 in padding and after the
- * end.
+/* The row of the item that is seen at a step, of the sequence's; in padding and after the end none of them.
  */
+static __device__ __forceinline__ uint32_t fused_sequence_row(const struct fused_walk *walk,
+                                                              const struct fused_sequence *sequence,
+                                                              uint32_t step)
+{
+    return walk->backward ? sequence->steps - 1 - step : step;
+}
+
+/* A column of that item, as fused_value_load() gives it; 0 where there is none. */
 static __device__ __forceinline__ uint32_t fused_sequence_load(const struct fused_walk *walk,
                                                                const struct fused_sequence *sequence,
-                                                               uint32_t step, uint32_t column)
+                                                               const struct fused_column *column,
+                                                               uint32_t step)
 {
-    uint32_t row = walk->backward ? sequence->steps - 1 - step : step;
+    uint32_t row = fused_sequence_row(walk, sequence, step);
 
-    return row < sequence->rows ? fused_value_load(walk->values, walk->shorts,
-                                                   sequence->first + row * walk->n_columns + column)
-                                : 0;
+    return row < sequence->rows && column->octets > 0 ? fused_value_load(column, sequence->first + row) : 0;
+}
+
+/* And its value. */
+static __device__ __forceinline__ float fused_sequence_value(const struct fused_walk *walk,
+                                                             const struct fused_sequence *sequence,
+                                                             const struct fused_column *column, uint32_t step,
+                                                             uint32_t word)
+{
+    return fused_value_of(column, sequence->first + fused_sequence_row(walk, sequence, step), word);
+}
+
+/* A lane's column; where the walk has no such, one of zeros, without octets. */
+static __device__ __forceinline__ struct fused_column fused_lane_column(const struct fused_walk *walk,
+                                                                        uint32_t column)
+{
+    if (column >= walk->n_columns)
+        return {nullptr, 0};
+    return walk->columns[column];
 }
 
 static __device__ __forceinline__ float fused_power(float sum)

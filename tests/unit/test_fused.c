@@ -204,35 +204,6 @@ START_TEST(weights_beyond_a_half_are_no_obstacle)
 }
 END_TEST
 
-/* Numbers that 16 bits hold go over in 16 bits, others as they are; wherever the first other one stands. */
-START_TEST(whole_numbers_and_others)
-{
-    static const float others[] = {1, 65535, 65536, -1, 0.5F, 1e9F};
-    struct fused_inputs inputs = {.n = 60, .packets = 12, .full = true, .purpose = ENCODE_SERVING};
-    struct random random = {.state = 9};
-
-    fake_reset(NULL);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        struct fused_trial trial;
-        const struct tree *tree;
-
-        fused_trial_init(&trial, &random, fused_trial_tree_file("notebook"), 1, &inputs);
-        tree = trial.model->tree;
-        for (size_t e = 0; e < tree->n_elements; e++) {
-            struct batch_input *input = &trial.batch->inputs[e];
-            size_t n = input->n_rows * tree->elements[e].n_columns;
-
-            for (size_t k = 0; k < n; k++)
-                input->values[k] = (float)random_below(&random, 3);
-            input->values[n / 2 + 3] = others[i];
-        }
-        fused_trial_answer(&trial);
-        check_trial(&trial, PROBABILITY_LIMIT);
-        fused_trial_deinit(&trial);
-    }
-}
-END_TEST
-
 /* Items may be anything that a float can be: times in milliseconds beside flags. */
 START_TEST(large_inputs_lose_nothing)
 {
@@ -272,6 +243,5 @@ int main(void)
     return UNIT_RUN("fused", shipped_trees_are_as_exact_as_float32, every_shape_and_what_lies_between,
                     any_number_of_flows, large_batches_are_cut_into_portions,
                     random_trees_agree_or_are_refused, weights_can_be_changed,
-                    weights_beyond_a_half_are_no_obstacle, whole_numbers_and_others,
-                    large_inputs_lose_nothing);
+                    weights_beyond_a_half_are_no_obstacle, large_inputs_lose_nothing);
 }
