@@ -45,7 +45,10 @@ struct engine_targets {
 };
 
 /* What a module and the program must agree on: grows whenever this header, or a struct in it, changes. */
-enum { ENGINE_INTERFACE = 1 };
+enum { ENGINE_INTERFACE = 2 };
+
+/* No certain way (take_way()). */
+enum { ENGINE_WAY_BY_SIZE = -1 };
 
 /* What an implementation provides; callers use the engine_*() functions below. */
 struct engine_ops {
@@ -85,6 +88,11 @@ struct engine_ops {
     /* Which of several ways the loaded tree takes, and on what, for people: "fused, NVIDIA H100 PCIe". The
      * text is the engine's and holds until the next load. NULL: an engine with one way. */
     const char *(*path)(const struct engine *engine);
+
+    /* Take one of the ways to judge between which the engine chooses by the size of a batch, counted from 0,
+     * for all batches until the next call or load, so that a self-test sees each; ENGINE_WAY_BY_SIZE: choose
+     * again. Return: false: there is no such way, and nothing changes. NULL: an engine with one way. */
+    bool (*take_way)(struct engine *engine, int way);
 
     void (*close)(struct engine *engine);
 };

@@ -43,7 +43,8 @@ enum {
 #define SELF_TEST_LIMIT 1e-4
 #define SELF_TEST_LEARNING_LIMIT 1e-3
 
-/* Compare the logits of two engines for flows of every length.
+/* Compare the logits of two engines for flows of every length, in every way that the engine has to judge
+ * them.
  *
  * engine, trusted: both have loaded the model.
  * difference: the largest that was seen.

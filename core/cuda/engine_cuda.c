@@ -214,6 +214,20 @@ static const char *cuda_path(const struct engine *engine)
     return ((const struct engine_cuda *)engine)->path;
 }
 
+/* The kernels that are for few flows and those that are for many. */
+static bool cuda_take_way(struct engine *engine, int way)
+{
+    static const enum fused_kernels kernels[] = {FUSED_KERNELS_LANES, FUSED_KERNELS_TENSOR};
+    struct engine_cuda *cuda = engine_cuda_from(engine);
+    int n = cuda->fused != NULL ? (int)(sizeof kernels / sizeof *kernels) : 0;
+
+    if (way >= n)
+        return false;
+    if (cuda->fused != NULL)
+        fused_choose(cuda->fused, way == ENGINE_WAY_BY_SIZE ? FUSED_KERNELS_BY_SIZE : kernels[way]);
+    return true;
+}
+
 static void cuda_close(struct engine *engine)
 {
     struct engine_cuda *cuda = engine_cuda_from(engine);
@@ -237,5 +251,6 @@ const struct engine_ops engine_cuda = {
     .gradient = cuda_gradient,
     .output = cuda_output,
     .path = cuda_path,
+    .take_way = cuda_take_way,
     .close = cuda_close,
 };

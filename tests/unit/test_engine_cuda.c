@@ -335,6 +335,34 @@ START_TEST(no_device_is_said_with_its_reason)
 }
 END_TEST
 
+/* What few flows go through and what many do can be had for any batch; the last bits tell which it was. */
+START_TEST(each_way_to_judge_can_be_taken)
+{
+    static struct legacy by_size, few, many;
+
+    for (size_t i = 0; i < TREES; i++) {
+        bool fused = strcmp(ways[i], "fused") == 0;
+        struct engine *engine;
+        struct trial trial;
+
+        small_trial(&trial, i);
+        fake_reset(NULL);
+        engine = trial_engine(&trial, &engine_cuda, &(struct engine_options){0});
+        ck_assert(engine_cuda.take_way(engine, ENGINE_WAY_BY_SIZE));
+        ck_assert_int_eq(judge(engine, &trial, &by_size, NULL), 0);
+        ck_assert_int_eq(engine_cuda.take_way(engine, 0), fused);
+        ck_assert_int_eq(judge(engine, &trial, &few, NULL), 0);
+        ck_assert_int_eq(engine_cuda.take_way(engine, 1), fused);
+        ck_assert_int_eq(judge(engine, &trial, &many, NULL), 0);
+        ck_assert(!engine_cuda.take_way(engine, 2));
+        ck_assert_mem_eq(by_size.logits, few.logits, sizeof few.logits);
+        ck_assert_int_eq(memcmp(few.logits, many.logits, sizeof few.logits) != 0, fused);
+        engine_close(engine);
+        trial_deinit(&trial);
+    }
+}
+END_TEST
+
 /* The host waits once for what forward gives and once for the loss, and for nothing else; but for memory that
  * has to grow, which it has after the first batch. */
 START_TEST(a_pass_waits_once)
@@ -374,5 +402,5 @@ int main(void)
                     a_kernel_that_fails_is_an_error_and_no_more, after_a_lack_of_memory_the_engine_goes_on,
                     running_out_of_host_memory_is_an_error_and_no_more,
                     a_device_too_small_for_a_batch_takes_a_smaller_one, no_device_is_said_with_its_reason,
-                    the_way_of_a_tree_is_told, a_pass_waits_once);
+                    the_way_of_a_tree_is_told, a_pass_waits_once, each_way_to_judge_can_be_taken);
 }

@@ -28,8 +28,24 @@ static int fake_forward(struct engine *engine, const struct batch *batch, float 
     return 0;
 }
 
+/* One with two ways, of which it takes the first by itself. */
+static float (*way_answers[2])(size_t flow, size_t label);
+static int taken;
+
+static bool fake_take_way(struct engine *engine, int way)
+{
+    if (way >= 2)
+        return false;
+    taken = way;
+    answer = way_answers[way == ENGINE_WAY_BY_SIZE ? 0 : way];
+    return true;
+}
+
 static const struct engine_ops fake_ops = {.name = "fake", .forward = fake_forward};
+static const struct engine_ops fake_ways_ops = {
+    .name = "fake", .forward = fake_forward, .take_way = fake_take_way};
 static struct engine fake = {.ops = &fake_ops};
+static struct engine fake_ways = {.ops = &fake_ways_ops};
 
 static float zeros(size_t flow, size_t label)
 {
@@ -91,6 +107,7 @@ START_TEST(two_engines_that_are_right_agree)
 }
 END_TEST
 
+/* Also where it is one of two ways, and not the one that the engine takes by itself. */
 START_TEST(one_logit_that_is_wrong_is_enough)
 {
     static const char json[] = "{\"format\": 1, \"name\": \"zero\", \"labels\": [\"a\", \"b\"],"
@@ -120,6 +137,16 @@ START_TEST(one_logit_that_is_wrong_is_enough)
     failure = -ENODEV;
     ck_assert_int_eq(self_test(&difference, &fake, cpu, model, &err), -ENODEV);
     ck_assert_str_eq(err.text, "told to fail");
+    failure = 0;
+
+    way_answers[0] = way_answers[1] = zeros;
+    ck_assert_int_eq(self_test(&difference, &fake_ways, cpu, model, &err), 0);
+    ck_assert_int_eq(taken, ENGINE_WAY_BY_SIZE);
+    way_answers[1] = one_apart;
+    ck_assert_int_eq(self_test(&difference, &fake_ways, cpu, model, &err), -EBADMSG);
+    ck_assert_str_eq(err.text,
+                     "way 2 to judge: self-test: logits differ by up to 0.0002 from what they should be");
+    ck_assert_int_eq(taken, ENGINE_WAY_BY_SIZE);
     engine_close(cpu);
     model_free(model);
 }
