@@ -74,7 +74,7 @@ static unsigned usable_processors(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
-/* Start all workers; on failure pool->threads counts those that run. */
+/* Start all workers; on failure pool->threads counts those that run, and the caller. */
 static int start_workers(struct pool *pool, unsigned threads)
 {
     sigset_t all, before;
@@ -97,12 +97,11 @@ static int start_workers(struct pool *pool, unsigned threads)
 int pool_new(struct pool **poolp, unsigned threads, struct error *err)
 {
     struct pool *pool = calloc(1, sizeof *pool);
+    unsigned wanted = threads > 0 ? threads : usable_processors();
     int rc;
 
-    if (threads == 0)
-        threads = usable_processors();
     if (pool != NULL)
-        pool->workers = calloc(threads, sizeof *pool->workers);
+        pool->workers = calloc(wanted, sizeof *pool->workers);
     if (pool == NULL || pool->workers == NULL) {
         free(pool);
         return error_set(err, -ENOMEM, "engine: out of memory");
@@ -110,8 +109,8 @@ int pool_new(struct pool **poolp, unsigned threads, struct error *err)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->begin, NULL);
     pthread_cond_init(&pool->end, NULL);
-    rc = start_workers(pool, threads);
-    if (rc != 0) {
+    rc = start_workers(pool, wanted);
+    if (rc != 0 && threads > 0) {
         pool_free(pool);
         return error_set(err, -ENODEV, "engine: cannot start %u threads: %s", threads, strerror(rc));
     }

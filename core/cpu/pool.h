@@ -14,9 +14,10 @@ struct pool;
 
 /* Start the threads, all signals blocked in them.
  *
- * threads: the caller included; 0: as many as the process may run on.
+ * threads: the caller included; 0: as many as the process may run on, or as the system gives if that is
+ * fewer: the caller alone does the work too.
  *
- * Return: 0, -ENOMEM, -ENODEV (the system gives no more threads).
+ * Return: 0, -ENOMEM, -ENODEV (the system does not give as many threads as were asked for).
  */
 int pool_new(struct pool **poolp, unsigned threads, struct error *err);
 
