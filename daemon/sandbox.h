@@ -23,6 +23,7 @@ enum sandbox_seccomp {
 enum sandbox_access {
     SANDBOX_READ,    /* files and what is below folders: read, list */
     SANDBOX_EXECUTE, /* read, and run */
+    SANDBOX_UPDATE,  /* read, and write to what is there */
     SANDBOX_WRITE,   /* everything: make, write, rename, remove */
 };
 
@@ -40,7 +41,8 @@ struct sandbox_path {
  */
 int sandbox_capabilities(bool keep_net_raw, struct error *err);
 
-/* Make every file unreachable but those below some paths.
+/* Make every file unreachable but those below some paths. A path that leads to a process by /proc/self is of
+ * that process alone, not of its children.
  *
  * paths: (n); one that does not exist is passed over.
  *
@@ -48,7 +50,8 @@ int sandbox_capabilities(bool keep_net_raw, struct error *err);
  */
 int sandbox_files(const struct sandbox_path *paths, size_t n, struct error *err);
 
-/* Allow only the system calls that the daemon and its libraries make.
+/* Allow only the system calls that the daemon and its libraries make. Those that
+ * make device files, which the GPU's driver tries, fail with EPERM at either level.
  *
  * Return: 0 (also for SANDBOX_SECCOMP_OFF); -ENOTSUP: the kernel has no seccomp filters; -EIO, err says what.
  */

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "daemon/sandbox.h"
@@ -42,9 +45,20 @@ static uint64_t rights_of(enum sandbox_access access, uint64_t known)
         return RIGHTS_READ;
     case SANDBOX_EXECUTE:
         return RIGHTS_READ | LANDLOCK_ACCESS_FS_EXECUTE;
+    case SANDBOX_UPDATE:
+        return RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | (known & LANDLOCK_ACCESS_FS_TRUNCATE);
     default:
         return known & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
     }
+}
+
+/* Whether a rule lasts only as long as its file is held. The kernel makes what /proc has of a process anew
+ * when it was short of memory and forgot it, and for what is new there is no rule. */
+static bool is_fleeting(int file)
+{
+    struct statfs status;
+
+    return fstatfs(file, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
 static int path_allow(int ruleset, const struct sandbox_path *path, uint64_t known, struct error *err)
@@ -65,7 +79,8 @@ static int path_allow(int ruleset, const struct sandbox_path *path, uint64_t kno
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
             result = error_set(err, -EIO, "%s: Landlock refuses it: %s", path->path, strerror(errno));
     }
-    if (rule.parent_fd >= 0)
+    /* What has to be held is so for good, as the fence stands for good. */
+    if (rule.parent_fd >= 0 && (result < 0 || !is_fleeting(rule.parent_fd)))
         (void)close(rule.parent_fd);
     return result;
 }

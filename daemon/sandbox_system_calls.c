@@ -1,7 +1,10 @@
 /* The list of system calls: what libc, libevent, libpcap, zlib, the CUDA driver and the threads of the
  * daemon make, and what a training child needs from fork to exit. A name that this architecture does not have
  * is passed over. Left out on purpose: ptrace, mount, module, keyring, bpf, perf, namespaces, reboot, time
- * setting, raw device I/O. */
+ * setting, raw device I/O.
+ *
+ * A second list is of calls that fail. Where a device file of the GPU is missing, the driver's library tries
+ * to make it, and can be told that it may not: a process without a GPU is better than one that has died. */
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
@@ -13,6 +16,7 @@ static const char *const allowed[] = {
     "access",
     "chdir",
     "chmod",
+    "chown",
     "close",
     "close_range",
     "copy_file_range",
@@ -216,14 +220,21 @@ static const char *const allowed[] = {
     "getuid",
 };
 
-static int allow_all(scmp_filter_ctx context, struct error *err)
+static const char *const refused[] = {
+    "mknod",
+    "mknodat",
+};
+
+/* What becomes of the calls on a list. */
+static int add_all(scmp_filter_ctx context, uint32_t action, const char *const *names, size_t n,
+                   struct error *err)
 {
-    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
-        int number = seccomp_syscall_resolve_name(allowed[i]);
-        int result = number < 0 ? 0 : seccomp_rule_add(context, SCMP_ACT_ALLOW, number, 0);
+    for (size_t i = 0; i < n; i++) {
+        int number = seccomp_syscall_resolve_name(names[i]);
+        int result = number < 0 ? 0 : seccomp_rule_add(context, action, number, 0);
 
         if (result < 0)
-            return error_set(err, -EIO, "system call %s cannot be allowed: %s", allowed[i],
+            return error_set(err, -EIO, "no rule can be made for system call %s: %s", names[i],
                              strerror(-result));
     }
     return 0;
@@ -239,7 +250,9 @@ int sandbox_system_calls(enum sandbox_seccomp level, struct error *err)
     context = seccomp_init(otherwise);
     if (context == NULL)
         return error_set(err, -ENOTSUP, "system calls cannot be fenced in: no seccomp here");
-    int result = allow_all(context, err);
+    int result = add_all(context, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof *allowed, err);
+    if (result == 0)
+        result = add_all(context, SCMP_ACT_ERRNO(EPERM), refused, sizeof refused / sizeof *refused, err);
     if (result == 0) {
         int loaded = seccomp_load(context);
         if (loaded < 0)

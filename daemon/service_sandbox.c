@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/engines.h"
 #include "daemon/installed.h"
@@ -13,17 +14,40 @@
 #include "daemon/sandbox.h"
 #include "daemon/service_state.h"
 
-enum { PATHS_MAX = 64 };
+enum { PATHS_AT_FIRST = 32 };
 
+/* How many paths there are is up to the machine: a host with eight GPUs has more than twenty device files. */
 struct fence {
-    size_t n;
-    struct sandbox_path paths[PATHS_MAX]; /* (n) paths are owned */
-    bool failed;                          /* no memory, or too many */
+    size_t n, room;
+    struct sandbox_path *paths; /* (n) they and their names are owned; there is room for `room` */
+    bool failed;                /* no memory */
 };
+
+static void fence_deinit(struct fence *fence)
+{
+    for (size_t i = 0; i < fence->n; i++)
+        free((char *)fence->paths[i].path);
+    free(fence->paths);
+}
+
+static bool make_room(struct fence *fence)
+{
+    size_t room = fence->room > 0 ? 2 * fence->room : PATHS_AT_FIRST;
+    struct sandbox_path *paths;
+
+    if (fence->n < fence->room)
+        return true;
+    paths = realloc(fence->paths, room * sizeof *paths);
+    if (paths == NULL)
+        return false;
+    fence->paths = paths;
+    fence->room = room;
+    return true;
+}
 
 static void allow(struct fence *fence, const char *path, enum sandbox_access access)
 {
-    char *copy = fence->n < PATHS_MAX ? strdup(path) : NULL;
+    char *copy = make_room(fence) ? strdup(path) : NULL;
 
     if (copy == NULL) {
         fence->failed = true;
@@ -85,15 +109,33 @@ static void allow_outputs(struct fence *fence, const struct service *service)
     allow(fence, config->retrain.store, SANDBOX_WRITE);
 }
 
-/* The module of the GPU engine, and what the driver opens; none of it on a machine without a GPU. */
+/* What the GPU's driver opens when it is called.
+ *
+ * It gives its threads names, which from version 570 on it does not do without: it writes to
+ * /proc/PID/task/TID/comm, in the daemon and in a training child. A rule can name the daemon's own folder,
+ * but not that of a child to come, only all of /proc. For an ordinary user the kernel itself lets nothing be
+ * written there but what is of that user's own processes. Root, with no capabilities even, could change the
+ * kernel's settings: there the child goes without a GPU.
+ */
+static void allow_driver(struct fence *fence, char *const *devices, size_t n)
+{
+    const char *cache = getenv("CUDA_CACHE_PATH");
+
+    for (size_t i = 0; i < n; i++)
+        allow(fence, devices[i], SANDBOX_UPDATE);
+    allow(fence, geteuid() != 0 ? "/proc" : "/proc/self/task", SANDBOX_UPDATE);
+    if (cache != NULL)
+        allow(fence, cache, SANDBOX_WRITE);
+}
+
+/* The module of the GPU engine, and where there is a GPU, what it takes. */
 static void allow_accelerator(struct fence *fence, const struct config_classify *config)
 {
     glob_t found;
 
     allow_folder_of(fence, engines_module(config), SANDBOX_EXECUTE);
     if (glob("/dev/nvidia*", 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++)
-            allow(fence, found.gl_pathv[i], SANDBOX_WRITE);
+        allow_driver(fence, found.gl_pathv, found.gl_pathc);
     globfree(&found);
 }
 
@@ -134,12 +176,10 @@ static int files_fence(struct service *service, struct error *err)
     int r;
 
     allow_inputs(&fence, service);
-    allow_accelerator(&fence, &service->config.classify);
     allow_outputs(&fence, service);
-    r = fence.failed ? error_set(err, -ENOMEM, "out of memory, or too many paths for sandbox.files")
+    r = fence.failed ? error_set(err, -ENOMEM, "out of memory for the paths of sandbox.files")
                      : without(sandbox_files(fence.paths, fence.n, err), err);
-    for (size_t i = 0; i < fence.n; i++)
-        free((char *)fence.paths[i].path);
+    fence_deinit(&fence);
     return r;
 }
 
