@@ -60,54 +60,63 @@ static int accelerator_try(struct classifier *classifier, struct error *err)
     return r;
 }
 
-/* The CPU stands in for the accelerator, or it does no longer. */
-static void accelerator_tell(const struct classifier *classifier, enum log_event_kind kind,
-                             const char *reason)
+/* The CPU stands in for the accelerator.
+ *
+ * was_in_use: a device that has failed by then is lost to this process: CUDA answers every later call with
+ * the same error, until the process has ended (CUDA Runtime API, cudaErrorLaunchFailure and others).
+ */
+static void accelerator_tell_failed(const struct classifier *classifier, const struct error *why,
+                                    bool was_in_use)
 {
     const char *name = classifier->accelerator.ops->name;
     const struct log_fields about = {
-        .engine = name, .model = scorer_model(classifier->scorer)->id, .reason = reason};
+        .engine = name, .model = scorer_model(classifier->scorer)->id, .reason = why->text};
 
-    if (kind == LOG_EVENT_engine_failed)
-        log_event(kind, &about, "engine %s is not used, the CPU goes on: %s", name, reason);
-    else
-        log_event(kind, &about, "engine %s works: %s", name, reason);
+    log_event(LOG_EVENT_engine_failed, &about, "engine %s is not used, the CPU goes on: %s%s", name,
+              why->text, was_in_use && why->code == -ENODEV ? "; restart the service to use it again" : "");
+}
+
+/* It does no longer. */
+static void accelerator_tell_works(const struct classifier *classifier)
+{
+    const char *name = classifier->accelerator.ops->name;
+    char text[ACCELERATOR_TEXT_MAX];
+    const struct log_fields about = {
+        .engine = name, .model = scorer_model(classifier->scorer)->id, .reason = text};
+
+    accelerator_describe(&classifier->accelerator, text);
+    log_event(LOG_EVENT_engine_works, &about, "engine %s works: %s", name, text);
 }
 
 /* The accelerator is there or not when the program starts: say which. */
 static int accelerator_begin(struct classifier *classifier, struct error *err)
 {
     const char *name = classifier->accelerator.ops->name;
-    char text[ACCELERATOR_TEXT_MAX];
     struct error why;
 
-    if (accelerator_try(classifier, &why) < 0) {
-        if (classifier->config.demanded)
-            return error_set(err, -ENODEV, "engine %s cannot be used: %s", name, why.text);
-        accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
-        return 0;
-    }
-    accelerator_describe(&classifier->accelerator, text);
-    accelerator_tell(classifier, LOG_EVENT_engine_works, text);
+    if (accelerator_try(classifier, &why) == 0)
+        accelerator_tell_works(classifier);
+    else if (classifier->config.demanded)
+        return error_set(err, -ENODEV, "engine %s cannot be used: %s", name, why.text);
+    else
+        accelerator_tell_failed(classifier, &why, false);
     return 0;
 }
 
 /* There is something new to try it with: say so if it is used now and was not, or the other way round. */
 static void accelerator_follow(struct classifier *classifier, bool in_use)
 {
-    char text[ACCELERATOR_TEXT_MAX];
     struct error why;
+    int r = accelerator_try(classifier, &why);
 
-    if (accelerator_try(classifier, &why) < 0) {
-        if (in_use)
-            accelerator_tell(classifier, LOG_EVENT_engine_failed, why.text);
-    } else if (!in_use) {
-        accelerator_describe(&classifier->accelerator, text);
-        accelerator_tell(classifier, LOG_EVENT_engine_works, text);
-    }
+    if (r < 0 && in_use)
+        accelerator_tell_failed(classifier, &why, true);
+    else if (r == 0 && !in_use)
+        accelerator_tell_works(classifier);
 }
 
-/* Give an accelerator that has failed another chance, when it is time. */
+/* Give an accelerator that has failed another chance, when it is time. Batches wait meanwhile: for a driver
+ * that brings up a device, seconds. */
 static void accelerator_again(struct classifier *classifier)
 {
     if (classifier->accelerator.ops == NULL || classifier->accelerator.engine != NULL ||
@@ -122,7 +131,7 @@ static void accelerator_again(struct classifier *classifier)
 /* It failed under way: the CPU goes on. */
 static void accelerator_lost(struct classifier *classifier, const struct error *why)
 {
-    accelerator_tell(classifier, LOG_EVENT_engine_failed, why->text);
+    accelerator_tell_failed(classifier, why, true);
     accelerator_close(&classifier->accelerator);
     classifier->retry_at = clock_monotonic() + classifier->config.retry;
     accelerator_report(classifier, why->text);
