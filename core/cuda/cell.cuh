@@ -24,6 +24,18 @@ static __device__ __forceinline__ float cell_power(float sum)
     return warp_exp2(fminf(sum, 40.0F));
 }
 
+static __device__ __forceinline__ float cell_sigmoid(float sum)
+{
+    return warp_reciprocal(1.0F + cell_power(sum));
+}
+
+static __device__ __forceinline__ float cell_tanh(float sum)
+{
+    float power = cell_power(sum);
+
+    return (1.0F - power) * warp_reciprocal(1.0F + power);
+}
+
 /* The sums of a lane's unit. weights: of the inputs, then the bias; row: the inputs, in shared memory. */
 template <int INPUTS>
 static __device__ __forceinline__ void cell_weigh(const float weights[INPUTS + 1][CELL_SUMS],

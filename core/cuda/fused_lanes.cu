@@ -11,11 +11,8 @@
 #include "core/cuda/fused_walk.cuh"
 #include "core/cuda/launch.h"
 
-enum {
-    QUAD = 4, /* floats of a float4 */
-    /* Two rows a sequence, the most in the shape with the most columns for its units. */
-    ROWS_FLOATS_MAX = 2 * (FUSED_THREADS / 8) * (8 + 8 + QUAD),
-};
+/* Two rows a sequence, the most in the shape with the most columns for its units. */
+enum { ROWS_FLOATS_MAX = 2 * (FUSED_THREADS / 8) * (8 + 8 + CELL_QUAD) };
 
 /* weights: (columns + units + 1, units) of the four sums; the last row is the bias. */
 template <int UNITS, int INPUTS>
@@ -33,33 +30,12 @@ static __device__ __forceinline__ void load_weights(const float4 *from, int unit
     }
 }
 
-template <int INPUTS>
-static __device__ __forceinline__ void weigh(const float weights[INPUTS + 1][4], const float *row,
-                                             float sum[4])
-{
-#pragma unroll
-    for (int s = 0; s < FUSED_SUMS; s++)
-        sum[s] = weights[INPUTS][s];
-#pragma unroll
-    for (int k = 0; k < INPUTS; k += QUAD) {
-        float4 input = *(const float4 *)(row + k);
-
-#pragma unroll
-        for (int s = 0; s < FUSED_SUMS; s++) {
-            sum[s] = fmaf(weights[k][s], input.x, sum[s]);
-            sum[s] = fmaf(weights[k + 1][s], input.y, sum[s]);
-            sum[s] = fmaf(weights[k + 2][s], input.z, sum[s]);
-            sum[s] = fmaf(weights[k + 3][s], input.w, sum[s]);
-        }
-    }
-}
-
 template <int KIND, int UNITS, int COLUMNS>
 static __device__ __forceinline__ void walk_lanes(const struct fused_walk *walk, uint32_t block,
                                                   float *shared)
 {
     constexpr int INPUTS = COLUMNS + UNITS;
-    constexpr int STRIDE = INPUTS + QUAD; /* so that the sequences of a warp read from different banks */
+    constexpr int STRIDE = INPUTS + CELL_QUAD; /* so that the sequences of a warp read from different banks */
     constexpr int SEQUENCES = FUSED_THREADS / UNITS;
     int unit = (int)threadIdx.x % UNITS, place = (int)threadIdx.x / UNITS;
     uint32_t flow = fused_flow(walk, block * SEQUENCES + place);
@@ -79,7 +55,7 @@ static __device__ __forceinline__ void walk_lanes(const struct fused_walk *walk,
         uint32_t next = fused_sequence_load(walk, &sequence, &column, step + 1);
         float sum[FUSED_SUMS], *free;
 
-        weigh<INPUTS>(weights, now, sum);
+        cell_weigh<INPUTS>(weights, now, sum);
         if (step < sequence.steps)
             state = fused_cell<KIND>(sum, &carry);
         if (unit < COLUMNS)

@@ -1,16 +1,17 @@
 /* fused_walk.cuh - what both ways of walking a recurrent layer share: finding a sequence, and the cells.
  * For kernels only.
  *
- * The sums come already multiplied with -log2 e where a sigmoid follows and with -2 log2 e where a tanh
- * follows, so that with E = 2^sum a sigmoid is 1 / (1 + E) and a tanh (1 - E) / (1 + E). Products of such
- * fractions take one division together. Powers beyond 2^40 say nothing new and would overflow.
+ * Sigmoids and tanhs are fractions of powers of two (cell.cuh); products of such fractions take one division
+ * together.
  */
 #ifndef CORE_CUDA_FUSED_WALK_CUH
 #define CORE_CUDA_FUSED_WALK_CUH
 
+#include "core/cuda/cell.cuh"
 #include "core/cuda/fused_kernels.h"
 #include "core/cuda/fused_value.cuh"
-#include "core/cuda/warp.cuh"
+
+static_assert((int)FUSED_SUMS == (int)CELL_SUMS, "cells have as many sums here and there");
 
 /* The flow of a rank; UINT32_MAX beyond the last. */
 static __device__ __forceinline__ uint32_t fused_flow(const struct fused_walk *walk, uint32_t rank)
@@ -76,28 +77,22 @@ static __device__ __forceinline__ struct fused_column fused_lane_column(const st
     return walk->columns[column];
 }
 
-static __device__ __forceinline__ float fused_power(float sum)
-{
-    return warp_exp2(fminf(sum, 40.0F));
-}
-
 /* c' = c / (1 + F) + (1 - G) / ((1 + I) (1 + G)); h = tanh(c') / (1 + O). */
 static __device__ __forceinline__ float fused_lstm(const float sum[FUSED_SUMS], float *carry)
 {
-    const float minus_2_log2_e = -2.885390082F;
-    float i = fused_power(sum[0]), f = 1.0F + fused_power(sum[1]), g = fused_power(sum[2]);
-    float o = fused_power(sum[3]), ig = (1.0F + i) * (1.0F + g), c;
+    float i = cell_power(sum[0]), f = 1.0F + cell_power(sum[1]), g = cell_power(sum[2]);
+    float o = cell_power(sum[3]), ig = (1.0F + i) * (1.0F + g), c;
 
     *carry = (*carry * ig + (1.0F - g) * f) * warp_reciprocal(ig * f);
-    c = fused_power(*carry * minus_2_log2_e);
+    c = cell_power(*carry * (-2.0F * CELL_LOG2_E));
     return (1.0F - c) * warp_reciprocal((1.0F + o) * (1.0F + c));
 }
 
 /* h' = n + z (h - n) with n = (1 - N) / (1 + N), z = 1 / (1 + Z). */
 static __device__ __forceinline__ float fused_gru(const float sum[FUSED_SUMS], float *carry)
 {
-    float r = warp_reciprocal(1.0F + fused_power(sum[0])), z = fused_power(sum[1]);
-    float n = fused_power(sum[2] + r * sum[3]);
+    float r = warp_reciprocal(1.0F + cell_power(sum[0])), z = cell_power(sum[1]);
+    float n = cell_power(sum[2] + r * sum[3]);
 
     *carry = (z * (1.0F - n) + *carry * (1.0F + n)) * warp_reciprocal((1.0F + n) * (1.0F + z));
     return *carry;

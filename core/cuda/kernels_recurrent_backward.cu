@@ -59,8 +59,7 @@ static __device__ __forceinline__ float lstm_back(const struct step &step, float
                                                   float delta[CELL_SUMS])
 {
     float i = step.kept.x, f = step.kept.y, g = step.kept.z, o = step.kept.w;
-    float power = cell_power(step.carry * (-2.0F * CELL_LOG2_E));
-    float c = (1.0F - power) * warp_reciprocal(1.0F + power);
+    float c = cell_tanh(step.carry * (-2.0F * CELL_LOG2_E));
     float dc = fmaf(dh * o, fmaf(-c, c, 1.0F), *carry);
 
     delta[0] = dc * g * i * (1.0F - i);

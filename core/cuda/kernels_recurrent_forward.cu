@@ -34,36 +34,24 @@ static __device__ __forceinline__ void load_weights(const struct kernel_recurren
     }
 }
 
-static __device__ __forceinline__ float sigmoid_of(float sum)
-{
-    return warp_reciprocal(1.0F + cell_power(sum));
-}
-
-static __device__ __forceinline__ float tanh_of(float sum)
-{
-    float power = cell_power(sum);
-
-    return (1.0F - power) * warp_reciprocal(1.0F + power);
-}
-
 /* A unit's new state. carry: c, 0 at first. kept: i, f, g, o. */
 static __device__ __forceinline__ float lstm(const float sum[CELL_SUMS], float state, float *carry,
                                              float4 *kept)
 {
     (void)state;
-    *kept = make_float4(sigmoid_of(sum[0]), sigmoid_of(sum[1]), tanh_of(sum[2]), sigmoid_of(sum[3]));
+    *kept = make_float4(cell_sigmoid(sum[0]), cell_sigmoid(sum[1]), cell_tanh(sum[2]), cell_sigmoid(sum[3]));
     *carry = fmaf(kept->y, *carry, kept->x * kept->z);
-    return kept->w * tanh_of(*carry * (-2.0F * CELL_LOG2_E));
+    return kept->w * cell_tanh(*carry * (-2.0F * CELL_LOG2_E));
 }
 
 /* kept: r, z, n, and the state's part of n before the tanh. */
 static __device__ __forceinline__ float gru(const float sum[CELL_SUMS], float state, float *carry,
                                             float4 *kept)
 {
-    float reset = sigmoid_of(sum[0]);
+    float reset = cell_sigmoid(sum[0]);
 
     (void)carry;
-    *kept = make_float4(reset, sigmoid_of(sum[1]), tanh_of(fmaf(reset, sum[3], sum[2])),
+    *kept = make_float4(reset, cell_sigmoid(sum[1]), cell_tanh(fmaf(reset, sum[3], sum[2])),
                         sum[3] * (-0.5F / CELL_LOG2_E));
     return fmaf(kept->y, state - kept->z, kept->z);
 }
