@@ -143,7 +143,7 @@ unsigned pool_threads(const struct pool *pool)
 void pool_run(struct pool *pool, size_t n_tasks, void (*task)(void *context, unsigned worker, size_t index),
               void *context)
 {
-    if (pool->threads == 1 || n_tasks == 1) {
+    if (pool == NULL || pool->threads == 1 || n_tasks == 1) {
         for (size_t i = 0; i < n_tasks; i++)
             task(context, 0, i);
         return;

@@ -29,7 +29,8 @@ unsigned pool_threads(const struct pool *pool);
 
 /* Do a job; returns when all its tasks are done.
  *
- * task: called once for each index below n_tasks; worker (below pool_threads()) tells the threads apart.
+ * pool: NULL: the caller alone. task: called once for each index below n_tasks; worker (below pool_threads())
+ * tells the threads apart: 0 is the caller.
  */
 void pool_run(struct pool *pool, size_t n_tasks, void (*task)(void *context, unsigned worker, size_t index),
               void *context);

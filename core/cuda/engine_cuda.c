@@ -118,7 +118,7 @@ static int cuda_load(struct engine *engine, const struct model *model, struct er
     if (rc < 0)
         return rc;
     unload(cuda);
-    rc = cuda_network_new(&cuda->network, &cuda->device, model->tree, model->weights, err);
+    rc = cuda_network_new(&cuda->network, &cuda->device, cuda->pool, model->tree, model->weights, err);
     if (rc == 0)
         rc = load_fused(cuda, model, err);
     if (rc == 0)

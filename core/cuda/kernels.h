@@ -46,19 +46,24 @@ cudaError_t kernel_join(cudaStream_t stream, const struct kernel_items *items);
 /* The way back: the parts' rows from the whole. No two rows may have one index. */
 cudaError_t kernel_split(cudaStream_t stream, const struct kernel_items *items);
 
-/* Where the positions of a packed sequence come from (layout.h); all but the last three are given. */
-struct kernel_sequence {
-    uint32_t n_instances, n_steps;
+/* Where the positions of lists come from (layout.h), and what of the batch stands there: for each list those
+ * of a packed sequence, or with `first` the items of lists laid side by side. Of what is written only
+ * `source` is there for all: `instance` and `step` for sequences, `input` where there are columns. */
+enum { KERNEL_LISTS_MAX = 32 };
+struct kernel_list {
+    uint32_t n_instances, n_steps, first, n_columns;
     const uint32_t *first_row;          /* (n_instances + 1) */
-    const uint32_t *order, *lengths;    /* (n_instances) by rank */
-    const uint32_t *first_step;         /* (n_steps + 1) */
-    uint32_t *source, *instance, *step; /* (n_positions) */
+    const uint32_t *order, *lengths;    /* sequences: (n_instances) by rank */
+    const uint32_t *first_step;         /* sequences: (n_steps + 1) */
+    const float *values;                /* (rows, n_columns) */
+    uint32_t *source, *instance, *step; /* (n_positions), or (n_instances, first) */
+    float *input;                       /* the same, of n_columns each */
 };
-cudaError_t kernel_sequence(cudaStream_t stream, const struct kernel_sequence *sequence);
-
-/* The same for a list laid side by side: source (n_instances, first). */
-cudaError_t kernel_flat(cudaStream_t stream, uint32_t *source, const uint32_t *first_row,
-                        uint32_t n_instances, uint32_t first);
+struct kernel_lists {
+    unsigned n;
+    struct kernel_list lists[KERNEL_LISTS_MAX];
+};
+cudaError_t kernel_lists(cudaStream_t stream, const struct kernel_lists *lists);
 
 /* y (n, width) += bias, then the activation in place. */
 cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *bias, uint32_t n,

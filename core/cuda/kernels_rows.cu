@@ -70,47 +70,91 @@ cudaError_t kernel_split(cudaStream_t stream, const struct kernel_items *items)
     return cudaGetLastError();
 }
 
-/* A cell for each step and rank, though not each has a position. */
-static __global__ void sequence_positions(struct kernel_sequence s)
-{
-    for (struct cells at = cells_begin(s.n_instances); at.row < s.n_steps; cells_next(&at, s.n_instances)) {
-        uint32_t step = (uint32_t)at.row, rank = at.column, instance, position, row;
+/* A position, and the row of the batch that stands there. */
+struct stand {
+    uint32_t instance, step;
+    size_t position;
+    bool is; /* there is one */
+};
 
-        if (step >= s.lengths[rank])
+/* Not each step and rank has a position. */
+static __device__ struct stand stand_of(const struct kernel_list *list, uint32_t row, uint32_t item)
+{
+    struct stand stand;
+
+    if (list->first > 0) {
+        stand.instance = row;
+        stand.step = item;
+        stand.position = (size_t)row * list->first + item;
+        stand.is = true;
+    } else {
+        stand.instance = list->order[item];
+        stand.step = row;
+        stand.position = list->first_step[row] + item;
+        stand.is = row < list->lengths[item];
+    }
+    return stand;
+}
+
+/* Cells of a list: steps and ranks, or instances and their items; in each as many as there are columns. */
+static __host__ __device__ uint32_t list_rows(const struct kernel_list *list)
+{
+    return list->first > 0 ? list->n_instances : list->n_steps;
+}
+
+static __host__ __device__ uint32_t list_columns(const struct kernel_list *list)
+{
+    return list->n_columns > 0 ? list->n_columns : 1;
+}
+
+static __host__ __device__ uint32_t list_width(const struct kernel_list *list)
+{
+    return (list->first > 0 ? list->first : list->n_instances) * list_columns(list);
+}
+
+/* A row of the grid for each list. */
+static __global__ void arrange_lists(struct kernel_lists lists)
+{
+    const struct kernel_list *list = &lists.lists[blockIdx.y];
+    uint32_t columns = list_columns(list), width = list_width(list), rows = list_rows(list);
+
+    if (width == 0)
+        return;
+    for (struct cells at = cells_begin(width); at.row < rows; cells_next(&at, width)) {
+        uint32_t column = at.column % columns;
+        struct stand stand = stand_of(list, (uint32_t)at.row, at.column / columns);
+        size_t row;
+        bool within;
+
+        if (!stand.is)
             continue;
-        instance = s.order[rank];
-        position = s.first_step[step] + rank;
-        row = s.first_row[instance] + step;
-        s.source[position] = row < s.first_row[instance + 1] ? row : KERNEL_NOTHING;
-        s.instance[position] = instance;
-        s.step[position] = step;
+        row = (size_t)list->first_row[stand.instance] + stand.step;
+        within = row < list->first_row[stand.instance + 1];
+        if (list->input != NULL)
+            list->input[stand.position * columns + column] =
+                within ? list->values[row * columns + column] : 0.0F;
+        if (column > 0)
+            continue;
+        list->source[stand.position] = within ? (uint32_t)row : KERNEL_NOTHING;
+        if (list->step != NULL) {
+            list->instance[stand.position] = stand.instance;
+            list->step[stand.position] = stand.step;
+        }
     }
 }
 
-cudaError_t kernel_sequence(cudaStream_t stream, const struct kernel_sequence *sequence)
+cudaError_t kernel_lists(cudaStream_t stream, const struct kernel_lists *lists)
 {
-    if (sequence->n_instances == 0 || sequence->n_steps == 0)
-        return cudaSuccess;
-    KERNEL_LAUNCH(sequence_positions, cells_blocks(sequence->n_steps, sequence->n_instances), CELLS_THREADS,
-                  0, stream, *sequence);
-    return cudaGetLastError();
-}
+    unsigned blocks = 0;
 
-static __global__ void flat_items(uint32_t *source, const uint32_t *first_row, uint32_t n, uint32_t first)
-{
-    for (struct cells at = cells_begin(first); at.row < n; cells_next(&at, first)) {
-        uint32_t row = first_row[at.row] + at.column;
+    for (unsigned i = 0; i < lists->n; i++) {
+        const struct kernel_list *list = &lists->lists[i];
+        unsigned here = cells_blocks(list_rows(list), list_width(list));
 
-        source[at.row * first + at.column] = row < first_row[at.row + 1] ? row : KERNEL_NOTHING;
+        blocks = here > blocks ? here : blocks;
     }
-}
-
-cudaError_t kernel_flat(cudaStream_t stream, uint32_t *source, const uint32_t *first_row,
-                        uint32_t n_instances, uint32_t first)
-{
-    if (n_instances == 0)
+    if (blocks == 0)
         return cudaSuccess;
-    KERNEL_LAUNCH(flat_items, cells_blocks(n_instances, first), CELLS_THREADS, 0, stream, source, first_row,
-                  n_instances, first);
+    KERNEL_LAUNCH(arrange_lists, dim3(blocks, lists->n), CELLS_THREADS, 0, stream, *lists);
     return cudaGetLastError();
 }

@@ -116,7 +116,7 @@ static int take_weights(struct cuda_network *network, const float *weights, stru
     return 0;
 }
 
-static int init(struct cuda_network *network, const float *weights, struct error *err)
+static int init(struct cuda_network *network, struct pool *pool, const float *weights, struct error *err)
 {
     size_t n_elements = network->tree->n_elements;
     int rc;
@@ -124,7 +124,7 @@ static int init(struct cuda_network *network, const float *weights, struct error
     network->elements = calloc(n_elements, sizeof *network->elements);
     if (network->elements == NULL)
         return no_memory(err);
-    rc = layout_init(&network->layout, network->tree, err);
+    rc = layout_init(&network->layout, network->tree, pool, err);
     if (rc == 0)
         rc = take_weights(network, weights, err);
     for (size_t i = 0; rc == 0 && i < n_elements; i++)
@@ -136,8 +136,8 @@ static int init(struct cuda_network *network, const float *weights, struct error
     return rc < 0 ? rc : device_wait(network->device, err);
 }
 
-int cuda_network_new(struct cuda_network **networkp, struct device *device, const struct tree *tree,
-                     const float *weights, struct error *err)
+int cuda_network_new(struct cuda_network **networkp, struct device *device, struct pool *pool,
+                     const struct tree *tree, const float *weights, struct error *err)
 {
     struct cuda_network *network = calloc(1, sizeof *network);
     int rc;
@@ -146,7 +146,7 @@ int cuda_network_new(struct cuda_network **networkp, struct device *device, cons
         return no_memory(err);
     network->device = device;
     network->tree = tree;
-    rc = init(network, weights, err);
+    rc = init(network, pool, weights, err);
     if (rc < 0) {
         cuda_network_free(network);
         return rc;
@@ -187,19 +187,19 @@ void cuda_network_free(struct cuda_network *network)
     device_buffer_deinit(&network->memory);
     device_buffer_deinit(&network->kept.memory);
     device_buffer_deinit(&network->passing.memory);
-    pinned_buffer_deinit(&network->targets);
     pinned_buffer_deinit(&network->results);
     free(network);
 }
 
-/* Memory for a batch, on both sides, and its way to the device. */
-static int begin(struct cuda_network *network, const struct batch *batch, struct error *err)
+/* Memory for a batch, on both sides, and its way to the device. targets: NULL in inference. */
+static int begin(struct cuda_network *network, const struct batch *batch,
+                 const struct engine_targets *targets, struct error *err)
 {
     size_t results = sizeof(double) + (size_t)batch->n_flows * network->tree->n_labels * sizeof(float);
     int rc = pinned_buffer_reserve(&network->results, results, 1, err);
 
     if (rc == 0)
-        rc = layout_take(&network->layout, network->device, batch, err);
+        rc = layout_take(&network->layout, network->device, batch, targets, err);
     if (rc == 0)
         rc = network_arrange(network, batch->n_flows, err);
     return rc < 0 ? rc : pack_all(network, err);
@@ -235,7 +235,6 @@ static void release(struct cuda_network *network)
     device_buffer_deinit(&network->kept.memory);
     device_buffer_deinit(&network->passing.memory);
     pinned_buffer_deinit(&network->layout.staging);
-    pinned_buffer_deinit(&network->targets);
     pinned_buffer_deinit(&network->results);
 }
 
@@ -277,7 +276,7 @@ int cuda_network_forward(struct cuda_network *network, const struct batch *batch
     network->complete = network->training = false;
     if (batch->n_flows == 0)
         return pass_nothing(network);
-    rc = begin(network, batch, err);
+    rc = begin(network, batch, NULL, err);
     if (rc == 0)
         rc = network_go_forward(network, err);
     if (rc == 0 && logits != NULL)
@@ -285,35 +284,13 @@ int cuda_network_forward(struct cuda_network *network, const struct batch *batch
     return finish(network, batch->n_flows, rc, logits, err);
 }
 
-/* Labels and each flow's share of the loss. */
-static int send_targets(struct cuda_network *network, uint32_t n, const struct engine_targets *targets,
-                        struct error *err)
-{
-    int rc = pinned_buffer_reserve(&network->targets, n, sizeof(uint32_t) + sizeof(float), err);
-    double total = 0;
-    float *shares;
-
-    if (rc < 0)
-        return rc;
-    shares = (float *)network->targets.at + n;
-    memcpy(network->targets.at, targets->labels, n * sizeof *targets->labels);
-    for (uint32_t i = 0; i < n; i++)
-        total += targets->weights != NULL ? (double)targets->weights[i] : 1.0;
-    for (uint32_t i = 0; i < n; i++)
-        shares[i] =
-            total > 0 ? (float)((targets->weights != NULL ? (double)targets->weights[i] : 1.0) / total) : 0;
-    CUDA_TRY(cudaMemcpyAsync(network->labels, network->targets.at, n * (sizeof(uint32_t) + sizeof(float)),
-                             cudaMemcpyHostToDevice, network->device->stream));
-    return 0;
-}
-
 static int go_to_loss(struct cuda_network *network, uint32_t n, struct error *err)
 {
     struct cuda_element *root = &network->elements[network->tree->n_elements - 1];
 
-    CUDA_TRY(kernel_loss(network->device->stream, root->output, network->labels, network->shares, n,
-                         (uint32_t)network->tree->n_labels, network->flow_loss, network->loss,
-                         root->gradient));
+    CUDA_TRY(kernel_loss(network->device->stream, root->output, network->layout.labels,
+                         network->layout.shares, n, (uint32_t)network->tree->n_labels, network->flow_loss,
+                         network->loss, root->gradient));
     CUDA_TRY(cudaMemcpyAsync(network->results.at, network->loss, sizeof *network->loss,
                              cudaMemcpyDeviceToHost, network->device->stream));
     return 0;
@@ -341,9 +318,7 @@ int cuda_network_backward(struct cuda_network *network, const struct batch *batc
         return pass_nothing(network);
     }
     if (rc == 0)
-        rc = begin(network, batch, err);
-    if (rc == 0)
-        rc = send_targets(network, batch->n_flows, targets, err);
+        rc = begin(network, batch, targets, err);
     if (rc == 0)
         rc = network_go_forward(network, err);
     if (rc == 0)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "core/batch.h"
+#include "core/cpu/pool.h"
 #include "core/cuda/device.h"
 #include "core/engine.h"
 #include "core/tree/model.h"
@@ -21,12 +22,12 @@ struct cuda_network;
 
 /* Make one; weights: (tree->n_weights) on the host. The optimiser's state is zero.
  *
- * device, tree: must outlive it.
+ * device, pool, tree: must outlive it; the pool writes large batches down for the copy.
  *
  * Return: 0; -ENOTSUP (a layer that cuDNN does not take), -ENOMEM, -ENODEV.
  */
-int cuda_network_new(struct cuda_network **networkp, struct device *device, const struct tree *tree,
-                     const float *weights, struct error *err);
+int cuda_network_new(struct cuda_network **networkp, struct device *device, struct pool *pool,
+                     const struct tree *tree, const float *weights, struct error *err);
 void cuda_network_free(struct cuda_network *network);
 
 /* Whether some layer goes through cuDNN. */

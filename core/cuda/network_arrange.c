@@ -37,14 +37,14 @@ static size_t giving_layer(const struct cuda_network *network, const struct elem
     return l > 0 ? l - 1 : element->n_layers;
 }
 
-/* An input of one part in the order of the batch is that part. */
+/* What an only child gives in the order of the batch is the input. */
 static void arrange_input(struct cuda_network *network, struct cuda_element *e, bool keep)
 {
     const struct element *element = e->element;
 
     e->joined = NULL;
-    if (e->layout->source == NULL && element->n_children == 0)
-        e->input = e->layout->values;
+    if (element->n_children == 0)
+        e->input = e->layout->input;
     else if (e->layout->source == NULL && element->n_children == 1 && element->n_columns == 0)
         e->input = network->elements[element->children[0]].output;
     else
@@ -119,8 +119,6 @@ static void arrange_backward(struct cuda_network *network, uint32_t n_flows)
     network->gradients[0] = take(&network->passing, values);
     network->gradients[1] = take(&network->passing, values);
     network->scratch = take(&network->passing, scratch);
-    network->labels = (uint32_t *)take(&network->kept, 2 * (size_t)n_flows);
-    network->shares = network->labels == NULL ? NULL : (float *)network->labels + n_flows;
     network->loss = (double *)take(&network->kept, sizeof(double) / sizeof(float));
     network->flow_loss = (double *)take(&network->kept, n_flows * sizeof(double) / sizeof(float));
 }
@@ -154,10 +152,10 @@ int network_arrange(struct cuda_network *network, uint32_t n_flows, struct error
     return rc;
 }
 
-/* Floats between the layers of an element with so many instances and positions. */
+/* Floats of an element with so many instances and positions: what is joined, and between its layers. */
 static size_t layer_floats(const struct element *element, size_t instances, size_t positions)
 {
-    size_t rows = positions, floats = rows * element->in_width;
+    size_t rows = positions, floats = element->n_children > 0 ? rows * element->in_width : 0;
 
     for (size_t l = 0; l < element->n_layers; l++) {
         const struct layer *layer = &element->layers[l];
@@ -182,6 +180,8 @@ size_t cuda_network_flow_octets(const struct tree *tree)
         rows[i] = instances * (element->is_list ? element->first : 1);
         positions = element_is_sequence(element) ? rows[i] : instances;
         floats += rows[i] * (element->n_columns + LAYOUT_WORDS) + instances * element->out_width;
+        if (element->is_list && element->n_children == 0)
+            floats += rows[i] * element->n_columns;
         passing = larger(passing, layer_floats(element, instances, positions));
     }
     return (floats + passing) * sizeof(float);

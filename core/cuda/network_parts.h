@@ -34,7 +34,7 @@ struct cuda_element {
     /* Of the batch in hand, on the device. */
     const struct layout_element *layout;
     const float *input;  /* (n_positions, in_width) what the first layer sees */
-    float *joined;       /* the same, where it has to be joined from parts; else NULL */
+    float *joined;       /* the same, where it is joined from what children give; else NULL */
     const float *output; /* (n_instances, out_width) */
     float *gradient;     /* the same, in training */
 };
@@ -67,10 +67,7 @@ struct cuda_network {
     struct arena passing;         /* inference: of one element; training: the following, but for targets */
     float *gradients[2];          /* of the values between layers, by turns */
     float *scratch;               /* of sums over rows */
-    uint32_t *labels;             /* (n_flows) */
-    float *shares;                /* (n_flows) behind the labels */
     double *loss, *flow_loss;     /* (1), (n_flows) */
-    struct pinned_buffer targets; /* labels and shares on their way */
     struct pinned_buffer results; /* loss and logits on their way back */
 };
 

@@ -421,15 +421,14 @@ END_TEST
 START_TEST(nothing_to_do_starts_nothing)
 {
     struct kernel_items items = {.width = 1, .n_parts = 1, .parts = {{.width = 1}}};
-    struct kernel_sequence sequence = {0};
+    struct kernel_lists lists = {.n = 2, .lists = {{.first = 3}, {.n_columns = 2}}};
     uint64_t launches;
 
     begin();
     launches = fake_calls(FAKE_LAUNCH);
     ck_assert_int_eq(kernel_join(stream, &items), 0);
     ck_assert_int_eq(kernel_split(stream, &items), 0);
-    ck_assert_int_eq(kernel_sequence(stream, &sequence), 0);
-    ck_assert_int_eq(kernel_flat(stream, NULL, NULL, 0, 3), 0);
+    ck_assert_int_eq(kernel_lists(stream, &lists), 0);
     ck_assert_int_eq(kernel_bias_activation(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
     ck_assert_int_eq(kernel_activation_backward(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
     ck_assert_int_eq(kernel_sum_rows(stream, NULL, NULL, 0, 3, NULL), 0);

@@ -3,6 +3,7 @@
 #include "core/cuda/engine_cuda.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/tree/tree_json.h"
@@ -395,6 +396,64 @@ START_TEST(a_pass_waits_once)
 }
 END_TEST
 
+/* What a step of training asks of the device: every start costs the host some microseconds, so that a small
+ * batch takes as long as it takes to say. No tree may come to need more unseen. */
+struct starts {
+    const char *tree;
+    uint64_t launches, products, copies;
+};
+static const struct starts most_starts[] = {
+    {"notebook", 35, 12, 6},
+    {"flowtree", 29, 12, 5},
+};
+
+static void starts_add(struct starts *starts, int sign)
+{
+    starts->launches += (uint64_t)sign * fake_calls(FAKE_LAUNCH);
+    starts->products += (uint64_t)sign * fake_calls(FAKE_CUBLAS);
+    starts->copies += (uint64_t)sign * fake_calls(FAKE_COPY);
+}
+
+START_TEST(a_step_starts_no_more_than_it_must)
+{
+    enum { BATCH = 128 };
+
+    for (size_t i = 0; i < sizeof most_starts / sizeof *most_starts; i++) {
+        const struct starts *most = &most_starts[i];
+        struct starts starts = {0};
+        struct random random = {.state = 22};
+        struct trial trial;
+        struct engine *engine;
+        struct tree *tree;
+        struct error err;
+        char path[512];
+        float logits[BATCH * TREE_LABELS_MAX];
+        double loss;
+
+        (void)snprintf(path, sizeof path, "%s/etc/trees/%s.json", SOURCE_ROOT, most->tree);
+        ck_assert_msg(tree_load(&tree, path, NULL, 0, &err) == 0, "%s", err.text);
+        trial_init_tree(&trial, tree, &random, BATCH);
+        trial.targets.dropout_seed = 3;
+        fake_reset(NULL);
+        engine = trial_engine(&trial, &engine_cuda, &(struct engine_options){0});
+        for (int turn = 0; turn < 2; turn++) { /* the second finds all memory in place */
+            starts_add(&starts, -turn);
+            ck_assert_int_eq(engine->ops->backward(engine, trial.batch, &trial.targets, &loss, logits, NULL),
+                             0);
+            ck_assert_int_eq(step(engine, &trial, NULL, NULL), 0);
+            starts_add(&starts, turn);
+        }
+        ck_assert_msg(starts.launches <= most->launches && starts.products <= most->products &&
+                          starts.copies <= most->copies,
+                      "%s: %lu launches, %lu products, %lu copies", most->tree,
+                      (unsigned long)starts.launches, (unsigned long)starts.products,
+                      (unsigned long)starts.copies);
+        engine_close(engine);
+        trial_deinit(&trial);
+    }
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("engine_cuda", every_call_without_memory_is_an_error_and_no_more,
@@ -402,5 +461,6 @@ int main(void)
                     a_kernel_that_fails_is_an_error_and_no_more, after_a_lack_of_memory_the_engine_goes_on,
                     running_out_of_host_memory_is_an_error_and_no_more,
                     a_device_too_small_for_a_batch_takes_a_smaller_one, no_device_is_said_with_its_reason,
-                    the_way_of_a_tree_is_told, a_pass_waits_once, each_way_to_judge_can_be_taken);
+                    the_way_of_a_tree_is_told, a_pass_waits_once, each_way_to_judge_can_be_taken,
+                    a_step_starts_no_more_than_it_must);
 }
