@@ -69,14 +69,11 @@ cudaError_t kernel_lists(cudaStream_t stream, const struct kernel_lists *lists);
 cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *bias, uint32_t n,
                                    uint32_t width, enum activation activation);
 
-/* dy *= activation'(y), given what the activation gave. */
-cudaError_t kernel_activation_backward(cudaStream_t stream, float *dy, const float *y, uint32_t n,
-                                       uint32_t width, enum activation activation);
-
-/* sums (width) += the sum of the rows of x (n, width). scratch: (kernel_sum_rows_scratch()) floats. */
-size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width);
-cudaError_t kernel_sum_rows(cudaStream_t stream, float *sums, const float *x, uint32_t n, uint32_t width,
-                            float *scratch);
+/* The way back: dy *= activation'(y), given what the activation gave; then dbias += the sum of the rows of
+ * dy. scratch: (kernel_bias_scratch()) floats. */
+size_t kernel_bias_scratch(uint32_t n, uint32_t width);
+cudaError_t kernel_bias_backward(cudaStream_t stream, float *dbias, float *dy, const float *y, uint32_t n,
+                                 uint32_t width, enum activation activation, float *scratch);
 
 /* y (n, units) = rows of table (rows, units) that x (n) chooses (tree.h); the way back adds to dtable.
  * scratch: (kernel_embedding_scratch()) floats. */
@@ -92,9 +89,10 @@ cudaError_t kernel_dropout(cudaStream_t stream, float *y, const float *x, uint32
                            const uint32_t *instance, const uint32_t *step, uint32_t layer_key, float rate);
 
 /* Loss and its gradient (engine.h: weighted mean, log-sum-exp form). shares: (n) weight of each flow divided
- * by the sum of weights. flow_loss: (n) scratch. loss: one double, the sum of all. dlogits: (n, n_labels). */
+ * by the sum of weights. flow_loss: (n) what each flow adds to the loss. copy: (n, n_labels) the logits once
+ * more, so that they can go to the host beside it. dlogits: (n, n_labels). */
 cudaError_t kernel_loss(cudaStream_t stream, const float *logits, const uint32_t *labels, const float *shares,
-                        uint32_t n, uint32_t n_labels, double *flow_loss, double *loss, float *dlogits);
+                        uint32_t n, uint32_t n_labels, double *flow_loss, float *copy, float *dlogits);
 
 /* One step of Adam or AdamW; step: counted from 1. clip: the optimiser's, with the norm computed on the
  * device. scratch: (KERNEL_NORM_SCRATCH) doubles. The arithmetic is that of core/cpu/adam.c. */

@@ -29,7 +29,7 @@ static struct adam adam_of(const struct optimizer *optimizer, uint64_t step)
     return adam;
 }
 
-/* Add up what the threads of a block have, in pairs. Return: the sum, in thread 0. */
+/* Add up what the threads of a block have, in pairs. Return: the sum, in all of them. */
 static __device__ double block_sum(double mine)
 {
     __shared__ double sums[CELLS_THREADS];
@@ -40,6 +40,7 @@ static __device__ double block_sum(double mine)
         if (threadIdx.x < half)
             sums[threadIdx.x] += sums[threadIdx.x + half];
     }
+    __syncthreads();
     return sums[0];
 }
 
@@ -54,22 +55,27 @@ static __global__ void sum_squares(const float *gradient, uint32_t n, double *su
         sums[blockIdx.x] = sum;
 }
 
-/* What the gradient is multiplied with so that its norm stays under the limit, into sums[0]. */
-static __global__ void find_scale(double *sums, uint32_t n, double clip)
+/* The sums of the blocks, and the limit that the norm is to stay under; 0: none. */
+struct norm {
+    const double *sums;
+    uint32_t n;
+    double clip;
+};
+
+/* What the gradient is multiplied with. Every block finds that out for itself: there are few sums. */
+static __device__ float scale_of(const struct norm *norm)
 {
     double sum = 0;
 
-    for (uint32_t i = threadIdx.x; i < n; i += CELLS_THREADS)
-        sum += sums[i];
-    sum = block_sum(sum);
-    if (threadIdx.x == 0)
-        sums[0] = fmin(clip / (sqrt(sum) + 1e-6), 1.0);
+    for (uint32_t i = threadIdx.x; i < norm->n; i += CELLS_THREADS)
+        sum += norm->sums[i];
+    return (float)fmin(norm->clip / (sqrt(block_sum(sum)) + 1e-6), 1.0);
 }
 
-static __global__ void move_weights(struct adam adam, uint32_t n, float *weights, const float *gradient,
-                                    float *mean, float *variance, const double *scale)
+static __global__ void move_weights(struct adam adam, struct norm norm, uint32_t n, float *weights,
+                                    const float *gradient, float *mean, float *variance)
 {
-    float factor = scale != NULL ? (float)*scale : 1.0F;
+    float factor = norm.clip > 0 ? scale_of(&norm) : 1.0F;
 
     for (struct cells at = cells_begin(1); at.row < n; cells_next(&at, 1)) {
         size_t i = at.row;
@@ -82,34 +88,25 @@ static __global__ void move_weights(struct adam adam, uint32_t n, float *weights
     }
 }
 
-static cudaError_t start_norm(cudaStream_t stream, const float *gradient, uint32_t n, double clip,
-                              unsigned blocks, double *scratch)
-{
-    cudaError_t failed;
-
-    KERNEL_LAUNCH(sum_squares, blocks, CELLS_THREADS, 0, stream, gradient, n, scratch);
-    failed = cudaGetLastError();
-    if (failed != cudaSuccess)
-        return failed;
-    KERNEL_LAUNCH(find_scale, 1, CELLS_THREADS, 0, stream, scratch, blocks, clip);
-    return cudaGetLastError();
-}
-
 /* Without the norm no weight is moved, so that a step that fails can be taken again. */
 cudaError_t kernel_adam(cudaStream_t stream, const struct optimizer *optimizer, uint64_t step, uint32_t n,
                         float *weights, const float *gradient, float *mean, float *variance, double *scratch)
 {
     unsigned blocks = cells_blocks(n, 1);
-    bool clips = optimizer->clip > 0;
-    cudaError_t failed = cudaSuccess;
+    struct norm norm = {scratch, 0, optimizer->clip};
 
     if (blocks > KERNEL_NORM_SCRATCH)
         blocks = KERNEL_NORM_SCRATCH;
-    if (clips)
-        failed = start_norm(stream, gradient, n, optimizer->clip, blocks, scratch);
-    if (failed != cudaSuccess)
-        return failed;
-    KERNEL_LAUNCH(move_weights, blocks, CELLS_THREADS, 0, stream, adam_of(optimizer, step), n, weights,
-                  gradient, mean, variance, clips ? scratch : NULL);
+    norm.n = blocks;
+    if (norm.clip > 0) {
+        cudaError_t failed;
+
+        KERNEL_LAUNCH(sum_squares, blocks, CELLS_THREADS, 0, stream, gradient, n, scratch);
+        failed = cudaGetLastError();
+        if (failed != cudaSuccess)
+            return failed;
+    }
+    KERNEL_LAUNCH(move_weights, blocks, CELLS_THREADS, 0, stream, adam_of(optimizer, step), norm, n, weights,
+                  gradient, mean, variance);
     return cudaGetLastError();
 }

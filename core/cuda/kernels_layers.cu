@@ -10,8 +10,7 @@
 enum {
     CHUNK_ROWS = 256, /* of a sum, at least */
     CHUNKS_MAX = 128,
-    EMBEDDING_THREADS = 32,
-    EMBEDDING_TILE = 4096,           /* floats of a table that a block adds to */
+    EMBEDDING_TILE = 4096,           /* floats of a table that a block adds to, and of what it adds */
     EMBEDDING_SCRATCH_MAX = 1 << 22, /* floats; at least one table */
 };
 
@@ -43,6 +42,12 @@ static __device__ float slope(enum activation activation, float y)
     }
 }
 
+/* Whether the slope is 1 everywhere. */
+static __device__ bool is_straight(enum activation activation)
+{
+    return activation == ACTIVATION_LINEAR || activation == ACTIVATION_SOFTMAX;
+}
+
 static __global__ void add_and_activate(float *y, const float *bias, uint32_t n, uint32_t width,
                                         enum activation activation)
 {
@@ -59,26 +64,6 @@ cudaError_t kernel_bias_activation(cudaStream_t stream, float *y, const float *b
     if (n == 0)
         return cudaSuccess;
     KERNEL_LAUNCH(add_and_activate, cells_blocks(n, width), CELLS_THREADS, 0, stream, y, bias, n, width,
-                  activation);
-    return cudaGetLastError();
-}
-
-static __global__ void multiply_slope(float *dy, const float *y, uint32_t n, uint32_t width,
-                                      enum activation activation)
-{
-    for (struct cells at = cells_begin(width); at.row < n; cells_next(&at, width)) {
-        size_t i = at.row * width + at.column;
-
-        dy[i] *= slope(activation, y[i]);
-    }
-}
-
-cudaError_t kernel_activation_backward(cudaStream_t stream, float *dy, const float *y, uint32_t n,
-                                       uint32_t width, enum activation activation)
-{
-    if (n == 0 || activation == ACTIVATION_LINEAR || activation == ACTIVATION_SOFTMAX)
-        return cudaSuccess;
-    KERNEL_LAUNCH(multiply_slope, cells_blocks(n, width), CELLS_THREADS, 0, stream, dy, y, n, width,
                   activation);
     return cudaGetLastError();
 }
@@ -153,17 +138,24 @@ static cudaError_t finish_sums(cudaStream_t stream, const struct sums *sums)
 
 /* Rows of a chunk, for as many columns as there are threads: where the matrix is narrow, several rows side by
  * side, which are added up at the end. */
-static __global__ void sum_chunk(struct sums to, const float *x, uint32_t n, uint32_t width)
+static __global__ void bias_chunk(struct sums to, float *dy, const float *y, uint32_t n, uint32_t width,
+                                  enum activation activation)
 {
     __shared__ float sums[CELLS_THREADS];
     uint32_t chunk = blockIdx.x % to.n_chunks, first_column = blockIdx.x / to.n_chunks * CELLS_THREADS;
     uint32_t columns = width - first_column < CELLS_THREADS ? width - first_column : CELLS_THREADS;
     uint32_t rows = CELLS_THREADS / columns, row = threadIdx.x / columns, column = threadIdx.x % columns;
     size_t begin = (size_t)n * chunk / to.n_chunks, end = (size_t)n * (chunk + 1) / to.n_chunks;
+    bool straight = is_straight(activation);
     float sum = 0.0F;
 
-    for (size_t p = begin + row; row < rows && p < end; p += rows)
-        sum += x[p * width + first_column + column];
+    for (size_t p = begin + row; row < rows && p < end; p += rows) {
+        size_t i = p * width + first_column + column;
+
+        if (!straight)
+            dy[i] *= slope(activation, y[i]);
+        sum += dy[i];
+    }
     sums[threadIdx.x] = sum;
     __syncthreads();
     if (row > 0)
@@ -173,20 +165,20 @@ static __global__ void sum_chunk(struct sums to, const float *x, uint32_t n, uin
     put_sum(&to, chunk, first_column + column, sum);
 }
 
-size_t kernel_sum_rows_scratch(uint32_t n, uint32_t width)
+size_t kernel_bias_scratch(uint32_t n, uint32_t width)
 {
     return (size_t)chunks_of(n) * width;
 }
 
-cudaError_t kernel_sum_rows(cudaStream_t stream, float *sums, const float *x, uint32_t n, uint32_t width,
-                            float *scratch)
+cudaError_t kernel_bias_backward(cudaStream_t stream, float *dbias, float *dy, const float *y, uint32_t n,
+                                 uint32_t width, enum activation activation, float *scratch)
 {
-    struct sums to = {sums, width, scratch, chunks_of(n)};
+    struct sums to = {dbias, width, scratch, chunks_of(n)};
     uint32_t tiles = (width + CELLS_THREADS - 1) / CELLS_THREADS;
 
     if (n == 0)
         return cudaSuccess;
-    KERNEL_LAUNCH(sum_chunk, tiles * to.n_chunks, CELLS_THREADS, 0, stream, to, x, n, width);
+    KERNEL_LAUNCH(bias_chunk, tiles * to.n_chunks, CELLS_THREADS, 0, stream, to, dy, y, n, width, activation);
     return finish_sums(stream, &to);
 }
 
@@ -214,28 +206,41 @@ cudaError_t kernel_embedding(cudaStream_t stream, float *y, const float *table, 
     return cudaGetLastError();
 }
 
-/* One tile of the table, one chunk of the rows: a thread has its own columns, so that it needs to wait for
- * nobody. */
+/* One tile of the table, one chunk of the rows, some of which are at hand at a time. Each row of the table is
+ * the business of one group of threads, in which each has its own columns: so nobody needs to wait for
+ * others, and what a cell is made of comes in the order of the rows. */
 static __global__ void embedding_chunk(struct sums to, uint32_t rows, const float *dy, const float *x,
                                        uint32_t n, uint32_t units, uint32_t tile_rows)
 {
-    __shared__ float tile[EMBEDDING_TILE];
+    __shared__ float tile[EMBEDDING_TILE], here[EMBEDDING_TILE];
+    __shared__ uint32_t chosen[CELLS_THREADS], group_of[CELLS_THREADS];
     uint32_t chunk = blockIdx.x % to.n_chunks, first = blockIdx.x / to.n_chunks * tile_rows;
-    uint32_t here = rows - first < tile_rows ? rows - first : tile_rows;
+    uint32_t n_rows = rows - first < tile_rows ? rows - first : tile_rows, thread = threadIdx.x;
     size_t begin = (size_t)n * chunk / to.n_chunks, end = (size_t)n * (chunk + 1) / to.n_chunks;
+    uint32_t at_once = EMBEDDING_TILE / units < CELLS_THREADS ? EMBEDDING_TILE / units : CELLS_THREADS;
+    uint32_t lanes = units < CELLS_THREADS ? units : CELLS_THREADS, groups = CELLS_THREADS / lanes;
 
-    for (uint32_t row = 0; row < here; row++)
-        for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
-            tile[row * units + u] = 0.0F;
-    for (size_t p = begin; p < end; p++) {
-        uint32_t row = chosen_row(x[p], rows) - first; /* those before the tile wrap round */
+    for (uint32_t i = thread; i < n_rows * units; i += CELLS_THREADS)
+        tile[i] = 0.0F;
+    for (size_t p = begin; p < end; p += at_once) {
+        uint32_t m = end - p < at_once ? (uint32_t)(end - p) : at_once;
 
-        for (uint32_t u = threadIdx.x; row < here && u < units; u += EMBEDDING_THREADS)
-            tile[row * units + u] += dy[p * units + u];
+        __syncthreads();
+        if (thread < m) {
+            chosen[thread] = chosen_row(x[p + thread], rows) - first; /* those before the tile wrap round */
+            group_of[thread] = chosen[thread] < n_rows ? chosen[thread] % groups : KERNEL_NOTHING;
+        }
+        for (uint32_t i = thread; i < m * units; i += CELLS_THREADS)
+            here[i] = dy[p * units + i];
+        __syncthreads();
+        for (uint32_t k = 0; k < m; k++)
+            if (group_of[k] == thread / lanes)
+                for (uint32_t u = thread % lanes; u < units; u += lanes)
+                    tile[chosen[k] * units + u] += here[k * units + u];
     }
-    for (uint32_t row = 0; row < here; row++)
-        for (uint32_t u = threadIdx.x; u < units; u += EMBEDDING_THREADS)
-            put_sum(&to, chunk, (size_t)(first + row) * units + u, tile[row * units + u]);
+    __syncthreads();
+    for (uint32_t i = thread; i < n_rows * units; i += CELLS_THREADS)
+        put_sum(&to, chunk, (size_t)first * units + i, tile[i]);
 }
 
 static uint32_t embedding_chunks(uint32_t rows, uint32_t n, uint32_t units)
@@ -260,7 +265,7 @@ cudaError_t kernel_embedding_backward(cudaStream_t stream, float *dtable, uint32
 
     if (n == 0)
         return cudaSuccess;
-    KERNEL_LAUNCH(embedding_chunk, tiles * to.n_chunks, EMBEDDING_THREADS, 0, stream, to, rows, dy, x, n,
-                  units, tile_rows);
+    KERNEL_LAUNCH(embedding_chunk, tiles * to.n_chunks, CELLS_THREADS, 0, stream, to, rows, dy, x, n, units,
+                  tile_rows);
     return finish_sums(stream, &to);
 }

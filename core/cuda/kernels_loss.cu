@@ -1,11 +1,12 @@
-/* Cross-entropy of logits, its gradient, and its sum over the batch; in float64, as there is little of it. */
+/* Cross-entropy of logits and its gradient; in float64, as there is little of it. */
 #include <math.h>
 
 #include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 
 static __global__ void flow_losses(const float *logits, const uint32_t *labels, const float *shares,
-                                   uint32_t n, uint32_t n_labels, double *flow_loss, float *dlogits)
+                                   uint32_t n, uint32_t n_labels, double *flow_loss, float *copy,
+                                   float *dlogits)
 {
     for (struct cells at = cells_begin(1); at.row < n; cells_next(&at, 1)) {
         const float *z = logits + at.row * n_labels;
@@ -16,43 +17,21 @@ static __global__ void flow_losses(const float *logits, const uint32_t *labels, 
             largest = fmax(largest, (double)z[i]);
         for (uint32_t i = 0; i < n_labels; i++)
             total += exp((double)z[i] - largest);
-        for (uint32_t i = 0; i < n_labels; i++)
+        for (uint32_t i = 0; i < n_labels; i++) {
             dlogits[at.row * n_labels + i] =
                 (float)(share * (exp((double)z[i] - largest) / total - (i == label ? 1.0 : 0.0)));
+            copy[at.row * n_labels + i] = z[i];
+        }
         flow_loss[at.row] = share * (log(total) + largest - (double)z[label]);
     }
 }
 
-/* One block: every thread its share of the flows, then pairs of threads. */
-static __global__ void sum_losses(const double *flow_loss, uint32_t n, double *loss)
-{
-    __shared__ double sums[CELLS_THREADS];
-    double sum = 0;
-
-    for (size_t i = threadIdx.x; i < n; i += CELLS_THREADS)
-        sum += flow_loss[i];
-    sums[threadIdx.x] = sum;
-    for (unsigned half = CELLS_THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half)
-            sums[threadIdx.x] += sums[threadIdx.x + half];
-    }
-    if (threadIdx.x == 0)
-        *loss = sums[0];
-}
-
 cudaError_t kernel_loss(cudaStream_t stream, const float *logits, const uint32_t *labels, const float *shares,
-                        uint32_t n, uint32_t n_labels, double *flow_loss, double *loss, float *dlogits)
+                        uint32_t n, uint32_t n_labels, double *flow_loss, float *copy, float *dlogits)
 {
-    cudaError_t failed;
-
     if (n == 0)
         return cudaSuccess;
     KERNEL_LAUNCH(flow_losses, cells_blocks(n, 1), CELLS_THREADS, 0, stream, logits, labels, shares, n,
-                  n_labels, flow_loss, dlogits);
-    failed = cudaGetLastError();
-    if (failed != cudaSuccess)
-        return failed;
-    KERNEL_LAUNCH(sum_losses, 1, CELLS_THREADS, 0, stream, flow_loss, n, loss);
+                  n_labels, flow_loss, copy, dlogits);
     return cudaGetLastError();
 }

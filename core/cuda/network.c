@@ -195,8 +195,8 @@ void cuda_network_free(struct cuda_network *network)
 static int begin(struct cuda_network *network, const struct batch *batch,
                  const struct engine_targets *targets, struct error *err)
 {
-    size_t results = sizeof(double) + (size_t)batch->n_flows * network->tree->n_labels * sizeof(float);
-    int rc = pinned_buffer_reserve(&network->results, results, 1, err);
+    int rc =
+        pinned_buffer_reserve(&network->results, network_answers_octets(network, batch->n_flows), 1, err);
 
     if (rc == 0)
         rc = layout_take(&network->layout, network->device, batch, targets, err);
@@ -206,14 +206,16 @@ static int begin(struct cuda_network *network, const struct batch *batch,
 }
 
 /* What the caller finds in the results once the device is done. */
-static int fetch_logits(struct cuda_network *network, uint32_t n_flows, struct error *err)
+static int fetch_results(struct cuda_network *network, const void *from, size_t octets, struct error *err)
 {
-    const struct cuda_element *root = &network->elements[network->tree->n_elements - 1];
-
-    CUDA_TRY(cudaMemcpyAsync((char *)network->results.at + sizeof(double), root->output,
-                             (size_t)n_flows * network->tree->n_labels * sizeof(float),
-                             cudaMemcpyDeviceToHost, network->device->stream));
+    CUDA_TRY(
+        cudaMemcpyAsync(network->results.at, from, octets, cudaMemcpyDeviceToHost, network->device->stream));
     return 0;
+}
+
+static size_t logits_octets(const struct cuda_network *network, uint32_t n_flows)
+{
+    return n_flows * network->tree->n_labels * sizeof(float);
 }
 
 static int release_rnn(struct cuda_network *network, struct rnn *rnn, struct error *err)
@@ -238,8 +240,8 @@ static void release(struct cuda_network *network)
     pinned_buffer_deinit(&network->results);
 }
 
-/* The end of a pass. rc: how it went so far. logits: may be NULL. */
-static int finish(struct cuda_network *network, uint32_t n_flows, int rc, float *logits, struct error *err)
+/* The end of a pass. rc: how it went so far. */
+static int finish(struct cuda_network *network, int rc, struct error *err)
 {
     if (rc < 0) {
         (void)device_wait(network->device, NULL);
@@ -248,13 +250,8 @@ static int finish(struct cuda_network *network, uint32_t n_flows, int rc, float 
         return rc;
     }
     rc = device_wait(network->device, err);
-    if (rc < 0)
-        return rc;
-    if (logits != NULL)
-        memcpy(logits, (const char *)network->results.at + sizeof(double),
-               (size_t)n_flows * network->tree->n_labels * sizeof *logits);
-    network->complete = true;
-    return 0;
+    network->complete = rc == 0;
+    return rc;
 }
 
 /* A batch without flows: nothing comes out, and nothing is started. */
@@ -271,6 +268,8 @@ static int pass_nothing(struct cuda_network *network)
 int cuda_network_forward(struct cuda_network *network, const struct batch *batch, float *logits,
                          struct error *err)
 {
+    const struct cuda_element *root = &network->elements[network->tree->n_elements - 1];
+    size_t octets = logits_octets(network, batch->n_flows);
     int rc;
 
     network->complete = network->training = false;
@@ -280,20 +279,35 @@ int cuda_network_forward(struct cuda_network *network, const struct batch *batch
     if (rc == 0)
         rc = network_go_forward(network, err);
     if (rc == 0 && logits != NULL)
-        rc = fetch_logits(network, batch->n_flows, err);
-    return finish(network, batch->n_flows, rc, logits, err);
+        rc = fetch_results(network, root->output, octets, err);
+    rc = finish(network, rc, err);
+    if (rc == 0 && logits != NULL)
+        memcpy(logits, network->results.at, octets);
+    return rc;
 }
 
+/* From logits to what is to be learnt from them. */
 static int go_to_loss(struct cuda_network *network, uint32_t n, struct error *err)
 {
     struct cuda_element *root = &network->elements[network->tree->n_elements - 1];
+    double *losses = network->answers;
 
     CUDA_TRY(kernel_loss(network->device->stream, root->output, network->layout.labels,
-                         network->layout.shares, n, (uint32_t)network->tree->n_labels, network->flow_loss,
-                         network->loss, root->gradient));
-    CUDA_TRY(cudaMemcpyAsync(network->results.at, network->loss, sizeof *network->loss,
-                             cudaMemcpyDeviceToHost, network->device->stream));
-    return 0;
+                         network->layout.shares, n, (uint32_t)network->tree->n_labels, losses,
+                         (float *)(losses + n), root->gradient));
+    return fetch_results(network, network->answers, network_answers_octets(network, n), err);
+}
+
+/* Hand out what has come back. logits: may be NULL. */
+static void read_results(const struct cuda_network *network, uint32_t n, double *loss, float *logits)
+{
+    const double *losses = network->results.at;
+
+    *loss = 0;
+    for (uint32_t i = 0; i < n; i++)
+        *loss += losses[i];
+    if (logits != NULL)
+        memcpy(logits, losses + n, logits_octets(network, n));
 }
 
 static int clear(struct cuda_network *network, struct error *err)
@@ -323,15 +337,13 @@ int cuda_network_backward(struct cuda_network *network, const struct batch *batc
         rc = network_go_forward(network, err);
     if (rc == 0)
         rc = go_to_loss(network, batch->n_flows, err);
-    if (rc == 0 && logits != NULL)
-        rc = fetch_logits(network, batch->n_flows, err);
     if (rc == 0)
         rc = network_go_backward(network, err);
     if (rc == 0)
         rc = each_rnn(network, add_gradient, err);
-    rc = finish(network, batch->n_flows, rc, logits, err);
+    rc = finish(network, rc, err);
     if (rc == 0)
-        memcpy(loss, network->results.at, sizeof *loss);
+        read_results(network, batch->n_flows, loss, logits);
     return rc;
 }
 

@@ -95,7 +95,7 @@ static size_t layer_scratch(const struct cuda_layer *at)
 
     switch (layer->kind) {
     case LAYER_DENSE:
-        return kernel_sum_rows_scratch(at->rows_out, (uint32_t)layer->out);
+        return kernel_bias_scratch(at->rows_out, (uint32_t)layer->out);
     case LAYER_EMBEDDING:
         return kernel_embedding_scratch((uint32_t)layer->rows, at->rows_out, (uint32_t)layer->out);
     default:
@@ -119,8 +119,7 @@ static void arrange_backward(struct cuda_network *network, uint32_t n_flows)
     network->gradients[0] = take(&network->passing, values);
     network->gradients[1] = take(&network->passing, values);
     network->scratch = take(&network->passing, scratch);
-    network->loss = (double *)take(&network->kept, sizeof(double) / sizeof(float));
-    network->flow_loss = (double *)take(&network->kept, n_flows * sizeof(double) / sizeof(float));
+    network->answers = take(&network->kept, network_answers_octets(network, n_flows) / sizeof(float));
 }
 
 static void arrange(struct cuda_network *network, uint32_t n_flows, bool counting)

@@ -16,12 +16,10 @@ static int dense_backward(struct cuda_network *network, struct cuda_element *e, 
     int in = (int)layer->in, out = (int)layer->out, rows = (int)at->rows_out;
     const float one = 1.0F, zero = 0.0F;
 
-    CUDA_TRY(kernel_activation_backward(network->device->stream, dy, at->y, at->rows_out, (uint32_t)out,
-                                        layer->activation));
+    CUDA_TRY(kernel_bias_backward(network->device->stream, network->gradient + b, dy, at->y, at->rows_out,
+                                  (uint32_t)out, layer->activation, network->scratch));
     CUBLAS_TRY(cublasSgemm(network->device->cublas, CUBLAS_OP_N, CUBLAS_OP_T, in, out, rows, &one, at->x, in,
                            dy, out, &one, network->gradient + W, in));
-    CUDA_TRY(kernel_sum_rows(network->device->stream, network->gradient + b, dy, at->rows_out, (uint32_t)out,
-                             network->scratch));
     if (dx != NULL)
         CUBLAS_TRY(cublasSgemm(network->device->cublas, CUBLAS_OP_N, CUBLAS_OP_N, in, rows, out, &one,
                                network->weights + W, in, dy, out, &zero, dx, in));

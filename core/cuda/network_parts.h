@@ -67,9 +67,15 @@ struct cuda_network {
     struct arena passing;         /* inference: of one element; training: the following, but for targets */
     float *gradients[2];          /* of the values between layers, by turns */
     float *scratch;               /* of sums over rows */
-    double *loss, *flow_loss;     /* (1), (n_flows) */
-    struct pinned_buffer results; /* loss and logits on their way back */
+    void *answers;                /* training: what goes back: doubles (n_flows), then logits */
+    struct pinned_buffer results; /* the same on the host; in inference without the losses */
 };
+
+/* What each flow adds to the loss, and all logits. */
+static inline size_t network_answers_octets(const struct cuda_network *network, uint32_t n_flows)
+{
+    return n_flows * (sizeof(double) + network->tree->n_labels * sizeof(float));
+}
 
 /* Whether the layer changes nothing in this pass. */
 static inline bool layer_rests(const struct cuda_network *network, const struct layer *layer)

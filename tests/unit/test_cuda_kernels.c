@@ -76,38 +76,48 @@ static const uint32_t counts[] = {1, 2, 31, 255, 256, 257, 700, 5000};
 static const uint32_t widths[] = {1, 3, 16, 255, 257, 600};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-START_TEST(rows_add_up_column_by_column)
+/* dy times the slope, and its rows added up. */
+static void check_bias(uint32_t n, uint32_t width, enum activation activation)
+{
+    struct array dy = floats_new((size_t)n * width), y = floats_new((size_t)n * width);
+    struct array sums = floats_new(width);
+    struct array scratch = array_new(kernel_bias_scratch(n, width), sizeof(float));
+    double *want = calloc(width, sizeof *want);
+    float *before = calloc((size_t)n * width, sizeof *before);
+    double most = 0;
+
+    memcpy(before, dy.host, dy.octets);
+    for (uint32_t c = 0; c < width; c++)
+        want[c] = (double)((float *)sums.host)[c];
+    ck_assert_int_eq(
+        kernel_bias_backward(stream, sums.device, dy.device, y.device, n, width, activation, scratch.device),
+        0);
+    get(&sums);
+    get(&dy);
+    for (size_t i = 0; i < (size_t)n * width; i++) {
+        double product = (double)before[i] * slope_of(activation, (double)((float *)y.host)[i]);
+
+        most = fmax(most, fabs((double)((float *)dy.host)[i] - product));
+        want[i % width] += product;
+    }
+    ck_assert_double_le(most, 1e-6);
+    for (uint32_t c = 0; c < width; c++)
+        ck_assert_double_eq_tol((double)((float *)sums.host)[c], want[c], 1e-6 * (10 + sqrt(n)));
+    free(before);
+    free(want);
+    array_free(&dy);
+    array_free(&y);
+    array_free(&sums);
+    array_free(&scratch);
+}
+
+START_TEST(a_bias_gets_the_sum_of_its_column)
 {
     begin();
     for (size_t i = 0; i < COUNT(counts); i++)
-        for (size_t k = 0; k < COUNT(widths); k++) {
-            uint32_t n = counts[i], width = widths[k];
-            struct array x, sums, scratch;
-            const float *values;
-            float *before;
-
-            if ((size_t)n * width > 1 << 20)
-                continue;
-            x = floats_new((size_t)n * width);
-            sums = floats_new(width);
-            scratch = array_new(kernel_sum_rows_scratch(n, width), sizeof(float));
-            values = x.host;
-            before = calloc(width, sizeof *before);
-            memcpy(before, sums.host, sums.octets);
-            ck_assert_int_eq(kernel_sum_rows(stream, sums.device, x.device, n, width, scratch.device), 0);
-            get(&sums);
-            for (uint32_t c = 0; c < width; c++) {
-                double sum = (double)before[c];
-
-                for (uint32_t r = 0; r < n; r++)
-                    sum += (double)values[(size_t)r * width + c];
-                ck_assert_double_eq_tol((double)((float *)sums.host)[c], sum, 1e-6 * (10 + sqrt(n)));
-            }
-            free(before);
-            array_free(&x);
-            array_free(&sums);
-            array_free(&scratch);
-        }
+        for (size_t k = 0; k < COUNT(widths); k++)
+            if ((size_t)counts[i] * widths[k] <= 1 << 20)
+                check_bias(counts[i], widths[k], (enum activation)((i + k) % ACTIVATIONS));
     end();
 }
 END_TEST
@@ -231,26 +241,22 @@ START_TEST(items_are_joined_from_parts_and_split_again)
 }
 END_TEST
 
-START_TEST(activations_and_their_slopes)
+START_TEST(activations_after_their_bias)
 {
     enum { N = 300, WIDTH = 7 };
 
     begin();
     for (int a = 0; a < ACTIVATIONS; a++) {
-        struct array y = floats_new(N * WIDTH), bias = floats_new(WIDTH), dy = floats_new(N * WIDTH);
-        float *x = calloc(N * WIDTH, sizeof *x), *before = calloc(N * WIDTH, sizeof *before);
+        struct array y = floats_new(N * WIDTH), bias = floats_new(WIDTH);
+        float *x = calloc(N * WIDTH, sizeof *x);
 
         ((float *)y.host)[0] = 90.0F; /* beyond what exp() in float32 holds */
         ((float *)y.host)[1] = -90.0F;
         put(&y);
         memcpy(x, y.host, y.octets);
-        memcpy(before, dy.host, dy.octets);
         ck_assert_int_eq(kernel_bias_activation(stream, y.device, bias.device, N, WIDTH, (enum activation)a),
                          0);
-        ck_assert_int_eq(
-            kernel_activation_backward(stream, dy.device, y.device, N, WIDTH, (enum activation)a), 0);
         get(&y);
-        get(&dy);
         for (size_t i = 0; i < N * WIDTH; i++) {
             double got = (double)((float *)y.host)[i];
 
@@ -258,14 +264,10 @@ START_TEST(activations_and_their_slopes)
                 got,
                 activation_of((enum activation)a, (double)x[i] + (double)((float *)bias.host)[i % WIDTH]),
                 1e-5);
-            ck_assert_double_eq_tol((double)((float *)dy.host)[i],
-                                    (double)before[i] * slope_of((enum activation)a, got), 1e-6);
         }
         free(x);
-        free(before);
         array_free(&y);
         array_free(&bias);
-        array_free(&dy);
     }
     end();
 }
@@ -335,9 +337,10 @@ START_TEST(the_loss_is_a_weighted_mean)
             uint32_t n = flows[k];
             struct array logits = floats_new((size_t)n * n_labels), shares = floats_new(n);
             struct array labels = array_new(n, sizeof(uint32_t));
-            struct array each = array_new(n, sizeof(double)), loss = array_new(1, sizeof(double));
+            struct array each = array_new(n, sizeof(double));
+            struct array copy = array_new((size_t)n * n_labels, sizeof(float));
             struct array gradient = array_new((size_t)n * n_labels, sizeof(float));
-            double want = 0, flow_gradient[TREE_LABELS_MAX];
+            double want = 0, got = 0, flow_gradient[TREE_LABELS_MAX];
 
             for (uint32_t i = 0; i < n; i++) {
                 ((uint32_t *)labels.host)[i] = (uint32_t)random_below(&dice, n_labels);
@@ -347,11 +350,14 @@ START_TEST(the_loss_is_a_weighted_mean)
             put(&logits);
             put(&labels);
             ck_assert_int_eq(kernel_loss(stream, logits.device, labels.device, shares.device, n, n_labels,
-                                         each.device, loss.device, gradient.device),
+                                         each.device, copy.device, gradient.device),
                              0);
-            get(&loss);
+            get(&each);
+            get(&copy);
             get(&gradient);
+            ck_assert_mem_eq(copy.host, logits.host, logits.octets);
             for (uint32_t i = 0; i < n; i++) {
+                got += ((double *)each.host)[i];
                 want +=
                     flow_loss((float *)logits.host + (size_t)i * n_labels, n_labels,
                               ((uint32_t *)labels.host)[i], (double)((float *)shares.host)[i], flow_gradient);
@@ -359,12 +365,12 @@ START_TEST(the_loss_is_a_weighted_mean)
                     ck_assert_double_eq_tol((double)((float *)gradient.host)[i * n_labels + c],
                                             flow_gradient[c], 1e-7);
             }
-            ck_assert_double_eq_tol(*(double *)loss.host, want, 1e-9 * n);
+            ck_assert_double_eq_tol(got, want, 1e-9 * n);
             array_free(&logits);
             array_free(&shares);
             array_free(&labels);
             array_free(&each);
-            array_free(&loss);
+            array_free(&copy);
             array_free(&gradient);
         }
     end();
@@ -430,8 +436,7 @@ START_TEST(nothing_to_do_starts_nothing)
     ck_assert_int_eq(kernel_split(stream, &items), 0);
     ck_assert_int_eq(kernel_lists(stream, &lists), 0);
     ck_assert_int_eq(kernel_bias_activation(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
-    ck_assert_int_eq(kernel_activation_backward(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
-    ck_assert_int_eq(kernel_sum_rows(stream, NULL, NULL, 0, 3, NULL), 0);
+    ck_assert_int_eq(kernel_bias_backward(stream, NULL, NULL, NULL, 0, 3, ACTIVATION_RELU, NULL), 0);
     ck_assert_int_eq(kernel_embedding(stream, NULL, NULL, 3, NULL, 0, 3), 0);
     ck_assert_int_eq(kernel_embedding_backward(stream, NULL, 3, NULL, NULL, 0, 3, NULL), 0);
     ck_assert_int_eq(kernel_dropout(stream, NULL, NULL, 0, 3, NULL, NULL, 0, 0.5F), 0);
@@ -443,9 +448,9 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("cuda_kernels", rows_add_up_column_by_column,
+    return UNIT_RUN("cuda_kernels", a_bias_gets_the_sum_of_its_column,
                     embeddings_choose_rows_and_give_back_to_them, items_are_joined_from_parts_and_split_again,
-                    activations_and_their_slopes, dropout_is_that_of_the_other_engines,
+                    activations_after_their_bias, dropout_is_that_of_the_other_engines,
                     the_loss_is_a_weighted_mean, a_step_is_that_of_the_cpu_engine,
                     nothing_to_do_starts_nothing);
 }
