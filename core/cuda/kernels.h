@@ -75,6 +75,27 @@ size_t kernel_bias_scratch(uint32_t n, uint32_t width);
 cudaError_t kernel_bias_backward(cudaStream_t stream, float *dbias, float *dy, const float *y, uint32_t n,
                                  uint32_t width, enum activation activation, float *scratch);
 
+/* Dense layers one after the other, each with its bias and activation, for few rows and small layers: all
+ * forward in one kernel, and back in two. dx of the first may be NULL, where nobody asks for it. */
+enum { KERNEL_DENSE_ROWS = 128, KERNEL_DENSE_WEIGHTS = 8192, KERNEL_DENSE_MAX = 8 };
+struct kernel_dense {
+    uint32_t in, out; /* (in | 1) * out: at most KERNEL_DENSE_WEIGHTS */
+    enum activation activation;
+    const float *weights, *bias; /* (out, in), (out) */
+    const float *x;              /* (n, in) */
+    float *y;                    /* (n, out) */
+    float *dweights, *dbias;     /* are added to */
+    const float *dy;             /* (n, out) */
+    float *dx;                   /* (n, in) */
+};
+struct kernel_dense_run {
+    uint32_t n; /* rows: at most KERNEL_DENSE_ROWS */
+    unsigned n_layers;
+    struct kernel_dense layers[KERNEL_DENSE_MAX];
+};
+cudaError_t kernel_dense_forward(cudaStream_t stream, const struct kernel_dense_run *run);
+cudaError_t kernel_dense_backward(cudaStream_t stream, const struct kernel_dense_run *run);
+
 /* y (n, units) = rows of table (rows, units) that x (n) chooses (tree.h); the way back adds to dtable.
  * scratch: (kernel_embedding_scratch()) floats. */
 cudaError_t kernel_embedding(cudaStream_t stream, float *y, const float *table, uint32_t rows, const float *x,

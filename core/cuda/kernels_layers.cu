@@ -3,6 +3,7 @@
  * A sum over many rows is cut into chunks: one block adds up a chunk, then a second kernel the chunks, both
  * in the order of the rows.
  */
+#include "core/cuda/activation.cuh"
 #include "core/cuda/cells.cuh"
 #include "core/cuda/kernels.h"
 #include "core/dropout.h"
@@ -13,40 +14,6 @@ enum {
     EMBEDDING_TILE = 4096,           /* floats of a table that a block adds to, and of what it adds */
     EMBEDDING_SCRATCH_MAX = 1 << 22, /* floats; at least one table */
 };
-
-static __device__ float activated(enum activation activation, float x)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return x > 0.0F ? x : 0.0F;
-    case ACTIVATION_TANH:
-        return tanhf(x);
-    case ACTIVATION_SIGMOID:
-        return 1.0F / (1.0F + expf(-x));
-    default: /* softmax is part of the loss */
-        return x;
-    }
-}
-
-static __device__ float slope(enum activation activation, float y)
-{
-    switch (activation) {
-    case ACTIVATION_RELU:
-        return y > 0.0F ? 1.0F : 0.0F;
-    case ACTIVATION_TANH:
-        return 1.0F - y * y;
-    case ACTIVATION_SIGMOID:
-        return y * (1.0F - y);
-    default:
-        return 1.0F;
-    }
-}
-
-/* Whether the slope is 1 everywhere. */
-static __device__ bool is_straight(enum activation activation)
-{
-    return activation == ACTIVATION_LINEAR || activation == ACTIVATION_SOFTMAX;
-}
 
 static __global__ void add_and_activate(float *y, const float *bias, uint32_t n, uint32_t width,
                                         enum activation activation)

@@ -1,6 +1,6 @@
 /* network.h - any tree on the device, layer by layer: recurrent ones through our own kernels or cuDNN
- * (rnn.h), dense ones through cuBLAS, the rest through kernels of ours. Forward, backward and the optimiser's
- * step.
+ * (rnn.h), dense ones through cuBLAS, or several in one kernel of ours where the batch is small, the rest
+ * through kernels of ours. Forward, backward and the optimiser's step.
  *
  * Elements are computed in the order of the tree (children first), each layer for all positions at once
  * (layout.h). Backward goes the other way; a shared element's gradients add up in the one gradient block.

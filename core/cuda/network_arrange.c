@@ -59,11 +59,14 @@ static void arrange_layer(struct cuda_network *network, struct cuda_element *e, 
     at->rows_in = l > 0 ? e->layers[l - 1].rows_out : e->layout->n_positions;
     at->rows_out = layer_reduces(layer) ? e->layout->n_instances : at->rows_in;
     at->x = l > 0 ? e->layers[l - 1].y : e->input;
+    at->run = network_run_begin(network, e, l);
     if (layer_rests(network, layer)) {
         at->y = (float *)at->x;
         return;
     }
     at->y = take_value(network, keep, at->rows_out, layer->out);
+    if (network->training && at->run != NETWORK_ALONE)
+        at->gradient = take(&network->kept, at->rows_out * layer->out);
     if (layer_reduces(layer))
         at->steps = take_value(network, false, at->rows_in, layer->out);
 }

@@ -87,13 +87,17 @@ static int element_backward(struct cuda_network *network, struct cuda_element *e
     unsigned turn = 0;
     int rc = 0;
 
-    for (size_t l = e->element->n_layers; rc == 0 && l-- > 0;) {
-        const struct layer *layer = e->layers[l].layer;
-        bool asked = l > 0 || e->element->n_children > 0;
+    for (size_t end = e->element->n_layers, first; rc == 0 && end > 0; end = first) {
+        const struct cuda_layer *at = &e->layers[end - 1];
+        bool alone = at->run == NETWORK_ALONE;
+        float *dx;
 
-        if (layer_rests(network, layer))
+        first = alone ? end - 1 : at->run;
+        if (alone && layer_rests(network, at->layer))
             continue;
-        rc = layer_backward[layer->kind](network, e, l, dy, asked ? network->gradients[turn] : NULL, err);
+        dx = first > 0 || e->element->n_children > 0 ? network->gradients[turn] : NULL;
+        rc = alone ? layer_backward[at->layer->kind](network, e, first, dy, dx, err)
+                   : network_run_backward(network, e, first, end, dy, dx, err);
         dy = network->gradients[turn];
         turn ^= 1;
     }

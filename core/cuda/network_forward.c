@@ -110,9 +110,13 @@ static int element_forward(struct cuda_network *network, struct cuda_element *e,
 {
     int rc = e->joined != NULL ? join_input(network, e, err) : 0;
 
-    for (size_t l = 0; rc == 0 && l < e->element->n_layers; l++)
-        if (!layer_rests(network, e->layers[l].layer))
+    for (size_t l = 0, end; rc == 0 && l<e->element->n_layers; l = end> l ? end : l + 1) {
+        end = network_run_end(e, l);
+        if (end > l)
+            rc = network_run_forward(network, e, l, end, err);
+        else if (!layer_rests(network, e->layers[l].layer))
             rc = layer_forward[e->layers[l].layer->kind](network, e, l, err);
+    }
     return rc;
 }
 

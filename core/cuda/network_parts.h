@@ -1,17 +1,20 @@
 /* network_parts.h - the inside of a network, for the files that make it up.
  *
  * network.c owns the weights and says what a pass is; network_arrange.c finds memory for a batch,
- * network_forward.c and network_backward.c walk through the layers.
+ * network_forward.c and network_backward.c walk through the layers, network_dense.c through several at once.
  */
 #ifndef CORE_CUDA_NETWORK_PARTS_H
 #define CORE_CUDA_NETWORK_PARTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/cuda/kernels.h"
 #include "core/cuda/layout.h"
 #include "core/cuda/network.h"
 #include "core/cuda/rnn.h"
+
+#define NETWORK_ALONE SIZE_MAX
 
 struct cuda_layer {
     const struct layer *layer;
@@ -21,9 +24,11 @@ struct cuda_layer {
 
     /* Of the batch in hand, on the device. */
     uint32_t rows_in, rows_out;
-    const float *x; /* (rows_in, layer->in) */
-    float *y;       /* (rows_out, layer->out); x itself where the layer leaves out nothing */
-    float *steps;   /* recurrent, not sequence_out: (rows_in, layer->out) the state of each step */
+    const float *x;  /* (rows_in, layer->in) */
+    float *y;        /* (rows_out, layer->out); x itself where the layer leaves out nothing */
+    float *steps;    /* recurrent, not sequence_out: (rows_in, layer->out) the state of each step */
+    size_t run;      /* first of the dense layers that go together with it, or NETWORK_ALONE */
+    float *gradient; /* in training, where it is in such a run: of y, from the next layer in it */
 };
 
 struct cuda_element {
@@ -105,6 +110,18 @@ int network_go_forward(struct cuda_network *network, struct error *err);
 
 /* The same from the root's gradient (already there) to that of the weights. */
 int network_go_backward(struct cuda_network *network, struct error *err);
+
+/* Which layer begins the run that a layer belongs to; those before it know theirs. */
+size_t network_run_begin(const struct cuda_network *network, const struct cuda_element *e, size_t l);
+
+/* The layer behind the run that begins with `first`; `first` itself: there is none. */
+size_t network_run_end(const struct cuda_element *e, size_t first);
+
+/* Start a run. dx: of the first of its layers, may be NULL. Return: 0, -ENODEV, -ENOMEM. */
+int network_run_forward(struct cuda_network *network, const struct cuda_element *e, size_t first, size_t end,
+                        struct error *err);
+int network_run_backward(struct cuda_network *network, const struct cuda_element *e, size_t first, size_t end,
+                         const float *dy, float *dx, struct error *err);
 
 /* Name parts [first, end) of the items of an element, as many as fit: children in order, then own columns. */
 void network_parts(const struct cuda_network *network, const struct cuda_element *e, size_t first, size_t end,

@@ -273,6 +273,144 @@ START_TEST(activations_after_their_bias)
 }
 END_TEST
 
+/* Layers of a run, and what they are made of on the host. */
+enum { RUN = 3 };
+static const struct {
+    uint32_t in, out;
+    enum activation activation;
+} run_layers[RUN] = {{37, 10, ACTIVATION_RELU}, {10, 90, ACTIVATION_TANH}, {90, 3, ACTIVATION_SOFTMAX}};
+
+struct run_layer {
+    struct array weights, bias, y, dweights, dbias, dx;
+};
+
+static void near_all(const struct array *got, const double *want, double limit)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < got->octets / sizeof(float); i++)
+        most = fmax(most, fabs((double)((float *)got->host)[i] - want[i]));
+    ck_assert_double_le(most, limit);
+}
+
+/* y of one layer. */
+static void check_dense_forward(struct run_layer *layer, unsigned l, const float *x, uint32_t n)
+{
+    uint32_t in = run_layers[l].in, out = run_layers[l].out;
+    double *want = calloc((size_t)n * out, sizeof *want);
+
+    get(&layer->y);
+    for (uint32_t i = 0; i < n * out; i++) {
+        double sum = (double)((float *)layer->bias.host)[i % out];
+
+        for (uint32_t k = 0; k < in; k++)
+            sum += (double)x[i / out * in + k] * (double)((float *)layer->weights.host)[i % out * in + k];
+        want[i] = activation_of(run_layers[l].activation, sum);
+    }
+    near_all(&layer->y, want, 1e-5);
+    free(want);
+}
+
+/* Gradients of one layer, which adds to those of the weights what it finds there: zeros. dx: is there. */
+static void check_dense_backward(struct run_layer *layer, unsigned l, const float *x, const float *dy,
+                                 uint32_t n, bool dx)
+{
+    uint32_t in = run_layers[l].in, out = run_layers[l].out;
+    double *dweights = calloc(in * out, sizeof *dweights), *dbias = calloc(out, sizeof *dbias);
+    double *inputs = calloc((size_t)n * in, sizeof *inputs);
+
+    for (uint32_t i = 0; i < n * out; i++) {
+        double slope = slope_of(run_layers[l].activation, (double)((float *)layer->y.host)[i]);
+        double dz = (double)dy[i] * slope;
+
+        dbias[i % out] += dz;
+        for (uint32_t k = 0; k < in; k++) {
+            dweights[i % out * in + k] += dz * (double)x[i / out * in + k];
+            inputs[i / out * in + k] += dz * (double)((float *)layer->weights.host)[i % out * in + k];
+        }
+    }
+    get(&layer->dweights);
+    get(&layer->dbias);
+    near_all(&layer->dweights, dweights, 1e-6 * (10 + n));
+    near_all(&layer->dbias, dbias, 1e-6 * (10 + n));
+    if (dx) {
+        get(&layer->dx);
+        near_all(&layer->dx, inputs, 1e-5);
+    }
+    free(dweights);
+    free(dbias);
+    free(inputs);
+}
+
+static struct array zeros_new(size_t n)
+{
+    struct array a = array_new(n, sizeof(float));
+
+    put(&a);
+    return a;
+}
+
+static void check_dense(uint32_t n, bool asked)
+{
+    struct kernel_dense_run run = {.n = n, .n_layers = RUN};
+    struct array x = floats_new((size_t)n * run_layers[0].in);
+    struct array dy = floats_new((size_t)n * run_layers[RUN - 1].out);
+    struct run_layer layers[RUN];
+
+    for (unsigned l = 0; l < RUN; l++) {
+        uint32_t in = run_layers[l].in, out = run_layers[l].out;
+
+        layers[l] =
+            (struct run_layer){floats_new((size_t)in * out), floats_new(out), zeros_new((size_t)n * out),
+                               zeros_new((size_t)in * out),  zeros_new(out),  zeros_new((size_t)n * in)};
+        run.layers[l] = (struct kernel_dense){
+            .in = in,
+            .out = out,
+            .activation = run_layers[l].activation,
+            .weights = layers[l].weights.device,
+            .bias = layers[l].bias.device,
+            .x = l > 0 ? layers[l - 1].y.device : x.device,
+            .y = layers[l].y.device,
+            .dweights = layers[l].dweights.device,
+            .dbias = layers[l].dbias.device,
+            .dx = l > 0 || asked ? layers[l].dx.device : NULL,
+            .dy = dy.device,
+        };
+        if (l > 0)
+            run.layers[l - 1].dy = layers[l].dx.device;
+    }
+    ck_assert_int_eq(kernel_dense_forward(stream, &run), 0);
+    ck_assert_int_eq(kernel_dense_backward(stream, &run), 0);
+    for (unsigned l = 0; l < RUN; l++)
+        check_dense_forward(&layers[l], l, l > 0 ? layers[l - 1].y.host : x.host, n);
+    for (unsigned l = RUN; l-- > 0;)
+        check_dense_backward(&layers[l], l, l > 0 ? layers[l - 1].y.host : x.host,
+                             l + 1 < RUN ? layers[l + 1].dx.host : dy.host, n, l > 0 || asked);
+    for (unsigned l = 0; l < RUN; l++) {
+        array_free(&layers[l].weights);
+        array_free(&layers[l].bias);
+        array_free(&layers[l].y);
+        array_free(&layers[l].dweights);
+        array_free(&layers[l].dbias);
+        array_free(&layers[l].dx);
+    }
+    array_free(&x);
+    array_free(&dy);
+}
+
+START_TEST(dense_layers_go_together)
+{
+    static const uint32_t rows[] = {1, 3, 4, 5, KERNEL_DENSE_ROWS};
+
+    begin();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        check_dense(rows[i], false);
+        check_dense(rows[i], true);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(dropout_is_that_of_the_other_engines)
 {
     enum { N = 300, WIDTH = 5 };
@@ -427,6 +565,7 @@ END_TEST
 START_TEST(nothing_to_do_starts_nothing)
 {
     struct kernel_items items = {.width = 1, .n_parts = 1, .parts = {{.width = 1}}};
+    struct kernel_dense_run run = {.n_layers = 1};
     struct kernel_lists lists = {.n = 2, .lists = {{.first = 3}, {.n_columns = 2}}};
     uint64_t launches;
 
@@ -436,6 +575,8 @@ START_TEST(nothing_to_do_starts_nothing)
     ck_assert_int_eq(kernel_split(stream, &items), 0);
     ck_assert_int_eq(kernel_lists(stream, &lists), 0);
     ck_assert_int_eq(kernel_bias_activation(stream, NULL, NULL, 0, 3, ACTIVATION_RELU), 0);
+    ck_assert_int_eq(kernel_dense_forward(stream, &run), 0);
+    ck_assert_int_eq(kernel_dense_backward(stream, &run), 0);
     ck_assert_int_eq(kernel_bias_backward(stream, NULL, NULL, NULL, 0, 3, ACTIVATION_RELU, NULL), 0);
     ck_assert_int_eq(kernel_embedding(stream, NULL, NULL, 3, NULL, 0, 3), 0);
     ck_assert_int_eq(kernel_embedding_backward(stream, NULL, 3, NULL, NULL, 0, 3, NULL), 0);
@@ -450,7 +591,7 @@ int main(void)
 {
     return UNIT_RUN("cuda_kernels", a_bias_gets_the_sum_of_its_column,
                     embeddings_choose_rows_and_give_back_to_them, items_are_joined_from_parts_and_split_again,
-                    activations_after_their_bias, dropout_is_that_of_the_other_engines,
-                    the_loss_is_a_weighted_mean, a_step_is_that_of_the_cpu_engine,
-                    nothing_to_do_starts_nothing);
+                    activations_after_their_bias, dense_layers_go_together,
+                    dropout_is_that_of_the_other_engines, the_loss_is_a_weighted_mean,
+                    a_step_is_that_of_the_cpu_engine, nothing_to_do_starts_nothing);
 }
