@@ -94,6 +94,8 @@ static int forward(struct fused *fused, const struct batch *batch, float *logits
     uint32_t first = 0;
     int r = 0;
 
+    for (size_t i = 0; i < PORTIONS; i++)
+        fused->portions[i].launch.n_flows = 0;
     for (size_t turn = 0; r == 0 && first < batch->n_flows; turn++) {
         struct fused_portion *portion = &fused->portions[turn % PORTIONS];
         uint32_t n = batch->n_flows - first < PORTION_FLOWS ? batch->n_flows - first : PORTION_FLOWS;
@@ -115,5 +117,21 @@ int fused_forward(struct fused *fused, const struct batch *batch, float *logits,
 
     for (size_t i = 0; r < 0 && i < PORTIONS; i++)
         fused_portion_abandon(&fused->portions[i]);
+    return r;
+}
+
+int fused_repeat(struct fused *fused, unsigned times, uint64_t *n_flows, struct error *err)
+{
+    int r = 0;
+
+    *n_flows = 0;
+    for (unsigned i = 0; r == 0 && i < times * PORTIONS; i++) {
+        struct fused_portion *portion = &fused->portions[i % PORTIONS];
+
+        r = fused_portion_repeat(portion, &fused->program, err);
+        *n_flows += portion->launch.n_flows;
+    }
+    for (size_t i = 0; i < PORTIONS; i++)
+        CUDA_TRY(cudaStreamSynchronize(fused->portions[i].stream));
     return r;
 }

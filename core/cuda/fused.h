@@ -48,4 +48,13 @@ void fused_choose(struct fused *fused, enum fused_kernels kernels);
  */
 int fused_forward(struct fused *fused, const struct batch *batch, float *logits, struct error *err);
 
+/* Carry out the kernels of the portions that went through last so many times more, over what lies on the
+ * device since then, without a copy; for measurements. Returns when it is done.
+ *
+ * n_flows: receives how many flows that were.
+ *
+ * Return: 0, -ENODEV.
+ */
+int fused_repeat(struct fused *fused, unsigned times, uint64_t *n_flows, struct error *err);
+
 #endif

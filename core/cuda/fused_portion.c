@@ -138,54 +138,68 @@ static bool same_launch(const struct fused_plan_walk *a, const struct fused_plan
                                 : a->large == b->large;
 }
 
-/* walks: (n) that one launch takes, host and device; plan: the first of them. */
-static cudaError_t launch_walks(const struct filling *filling, const struct fused_plan_walk *plan,
-                                const struct fused_walk *walks, const struct fused_walk *device, size_t n,
-                                bool tensor)
+/* Walks [first, end), which one launch takes. */
+static cudaError_t launch_walks(const struct fused_portion *portion, const struct fused_plan *plan,
+                                size_t first, size_t end)
 {
-    cudaStream_t stream = filling->portion->stream;
+    const struct fused_launch *launch = &portion->launch;
+    const struct fused_walk *device = launch->device_walks + first;
     uint32_t blocks = 0;
 
-    if (is_tensor(plan, tensor))
-        return fused_tensor(stream, device, (uint32_t)n, filling->fill.n, walks->shape);
-    for (size_t i = 0; i < n; i++)
-        blocks += walks[i].n_blocks;
-    return plan->large ? fused_lanes_large(stream, device, blocks)
-                       : fused_lanes_small(stream, device, blocks);
+    if (is_tensor(&plan->walks[first], launch->tensor))
+        return fused_tensor(portion->stream, device, (uint32_t)(end - first), launch->n_flows,
+                            launch->walks[first].shape);
+    for (size_t i = first; i < end; i++)
+        blocks += launch->walks[i].n_blocks;
+    return plan->walks[first].large ? fused_lanes_large(portion->stream, device, blocks)
+                                    : fused_lanes_small(portion->stream, device, blocks);
 }
 
-static int launch_all_walks(const struct filling *filling, const struct fused_walk *walks,
-                            const struct fused_walk *device, bool tensor, struct error *err)
+static int launch_all_walks(const struct fused_portion *portion, const struct fused_plan *plan,
+                            struct error *err)
 {
-    const struct fused_plan *plan = &filling->program->plan;
     size_t end;
 
     for (size_t i = 0; i < plan->n_walks; i = end) {
         for (end = i + 1; end < plan->n_walks; end++)
-            if (!same_launch(&plan->walks[i], &plan->walks[end], tensor))
+            if (!same_launch(&plan->walks[i], &plan->walks[end], portion->launch.tensor))
                 break;
-        CUDA_TRY(launch_walks(filling, &plan->walks[i], &walks[i], &device[i], end - i, tensor));
+        CUDA_TRY(launch_walks(portion, plan, i, end));
     }
     return 0;
 }
 
-static int launch_tail(const struct filling *filling, const struct fused_source *sources, struct error *err)
+static int launch_tail(const struct fused_portion *portion, const struct fused_program *program,
+                       struct error *err)
 {
-    const struct fused_program *program = filling->program;
     struct fused_tail tail = {
         .ops = (const struct fused_op *)program->packed,
         .n_ops = (uint32_t)program->plan.n_ops,
         .places = program->plan.places,
         .weights = (const float *)(program->packed + program->plan.tail_weights),
-        .sources = sources,
-        .n_flows = filling->fill.n,
+        .sources = portion->launch.sources,
+        .n_flows = portion->launch.n_flows,
         .result = program->plan.result,
         .n_labels = (uint32_t)program->plan.tree->n_labels,
-        .logits = filling->portion->output.at,
+        .logits = portion->output.at,
     };
 
-    CUDA_TRY(fused_tail(filling->portion->stream, &tail));
+    CUDA_TRY(fused_tail(portion->stream, &tail));
     return 0;
+}
+
+static int launch_all(const struct fused_portion *portion, const struct fused_program *program,
+                      struct error *err)
+{
+    int r = launch_all_walks(portion, &program->plan, err);
+
+    return r == 0 ? launch_tail(portion, program, err) : r;
+}
+
+int fused_portion_repeat(const struct fused_portion *portion, const struct fused_program *program,
+                         struct error *err)
+{
+    return portion->launch.n_flows > 0 ? launch_all(portion, program, err) : 0;
 }
 
 /* Scratch for sorting. */
@@ -241,6 +255,7 @@ int fused_portion_start(struct fused_portion *portion, const struct fused_progra
     int r;
 
     portion->n_logits = n * batch->tree->n_labels;
+    portion->launch.n_flows = 0;
     r = reserve(&filling, fused_fill_section(walks_octets) + fused_fill_section(sources_octets), err);
     if (r < 0)
         return r;
@@ -253,9 +268,8 @@ int fused_portion_start(struct fused_portion *portion, const struct fused_progra
         walks[i] = fill_walk(&filling, &program->plan.walks[i], is_tensor(&program->plan.walks[i], tensor));
     CUDA_TRY(cudaMemcpyAsync(portion->input.at, portion->staging.at, filling.fill.taken,
                              cudaMemcpyHostToDevice, portion->stream));
-    r = launch_all_walks(&filling, walks, device_walks, tensor, err);
-    if (r == 0)
-        r = launch_tail(&filling, device_sources, err);
+    portion->launch = (struct fused_launch){walks, device_walks, device_sources, n, tensor};
+    r = launch_all(portion, program, err);
     if (r < 0)
         return r;
     CUDA_TRY(cudaMemcpyAsync(portion->result.at, portion->output.at, portion->n_logits * sizeof *logits,

@@ -26,6 +26,14 @@ struct fused_program {
     struct fused_fill_column *columns; /* what the last portion's columns were like; owned */
 };
 
+/* The kernels of a portion. */
+struct fused_launch {
+    const struct fused_walk *walks, *device_walks; /* (plan->n_walks) the former in the staging memory */
+    const struct fused_source *sources;            /* device */
+    uint32_t n_flows;                              /* 0: none yet */
+    bool tensor;                                   /* walks that can go to the tensor cores do */
+};
+
 struct fused_portion {
     struct device *device;
     cudaStream_t stream;
@@ -35,6 +43,7 @@ struct fused_portion {
     size_t n_counts;
     float *logits; /* of the portion under way, borrowed; NULL: none */
     size_t n_logits;
+    struct fused_launch launch; /* what was started last */
 };
 
 /* Make an empty one with its stream. Return: 0, -ENODEV, -ENOMEM. */
@@ -56,6 +65,11 @@ int fused_portion_start(struct fused_portion *portion, const struct fused_progra
 
 /* Wait for what is under way and hand its logits out. Return: 0, -ENODEV. */
 int fused_portion_finish(struct fused_portion *portion, struct error *err);
+
+/* Start the same kernels once more over what lies on the device since then, if there was anything. Return: 0,
+ * -ENODEV. */
+int fused_portion_repeat(const struct fused_portion *portion, const struct fused_program *program,
+                         struct error *err);
 
 /* Wait for what is under way, if anything, and forget it. */
 void fused_portion_abandon(struct fused_portion *portion);

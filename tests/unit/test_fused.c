@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/cuda/fused_plan.h"
@@ -238,10 +239,55 @@ START_TEST(large_inputs_lose_nothing)
 }
 END_TEST
 
+/* Kernels alone: those of the last portions, and no copy. */
+START_TEST(kernels_can_be_repeated)
+{
+    static const struct fused_inputs inputs[] = {
+        {.n = 20, .packets = 5, .purpose = ENCODE_SERVING},
+        {.n = 17000, .packets = 2, .purpose = ENCODE_SERVING},
+    };
+    struct random random = {.state = 9};
+    struct device device;
+    struct pool *pool;
+
+    fake_reset(NULL);
+    ck_assert_int_eq(pool_new(&pool, 1, NULL), 0);
+    ck_assert_int_eq(device_open(&device, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct fused_trial trial;
+        struct fused *fused;
+        uint64_t n = 1, kernels, copies;
+        float *logits;
+
+        fused_trial_init(&trial, &random, recurrent_tree("lstm", 8, 2, false, "none"), 1, &inputs[i]);
+        logits = calloc(inputs[i].n * trial.model->tree->n_labels, sizeof *logits);
+        ck_assert_ptr_nonnull(logits);
+        ck_assert_int_eq(fused_new(&fused, &device, trial.model->tree, trial.model->weights, pool, NULL), 0);
+        ck_assert_int_eq(fused_repeat(fused, 3, &n, NULL), 0);
+        ck_assert_uint_eq(n, 0);
+        ck_assert_int_eq(fused_forward(fused, trial.batch, logits, NULL), 0);
+        kernels = fake_calls(FAKE_LAUNCH);
+        copies = fake_calls(FAKE_COPY);
+        ck_assert_int_eq(fused_repeat(fused, 3, &n, NULL), 0);
+        ck_assert_uint_eq(n, 3 * inputs[i].n);
+        if (kernels > 0) /* they are counted */
+            ck_assert_uint_ge(fake_calls(FAKE_LAUNCH) - kernels, (i + 1) * 3 * 2);
+        ck_assert_uint_eq(fake_calls(FAKE_COPY), copies);
+        free(logits);
+        fused_free(fused);
+        fused_trial_deinit(&trial);
+    }
+    device_close(&device);
+    pool_free(pool);
+    ck_assert_uint_eq(fake_leaks(), 0);
+}
+END_TEST
+
 int main(void)
 {
     return UNIT_RUN("fused", shipped_trees_are_as_exact_as_float32, every_shape_and_what_lies_between,
                     any_number_of_flows, large_batches_are_cut_into_portions,
                     random_trees_agree_or_are_refused, weights_can_be_changed,
-                    weights_beyond_a_half_are_no_obstacle, large_inputs_lose_nothing);
+                    weights_beyond_a_half_are_no_obstacle, large_inputs_lose_nothing,
+                    kernels_can_be_repeated);
 }
