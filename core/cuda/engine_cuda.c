@@ -13,9 +13,15 @@
 #include "core/cuda/network.h"
 #include "core/cuda/status.h"
 
-/* Flows that are encoded and judged at once: enough to fill any device, if a share of its memory holds the
- * longest of them. */
-enum { PORTION_FLOWS = 65536, PORTION_SHARE = 4, PATH_MAX_LENGTH = DEVICE_NAME_MAX + 16 };
+enum {
+    /* Flows that are encoded and judged at once: enough to fill any device, if a share of its memory holds
+     * the longest of them. Through cuDNN fewer: some of its kernels count lists in 16 bits. */
+    PORTION_FLOWS = 65536,
+    PORTION_FLOWS_CUDNN = 32768,
+    PORTION_SHARE = 4,
+
+    PATH_MAX_LENGTH = DEVICE_NAME_MAX + 16,
+};
 
 struct engine_cuda {
     struct engine base;
@@ -75,11 +81,12 @@ static void unload(struct engine_cuda *cuda)
 
 static int set_portion(struct engine_cuda *cuda, const struct tree *tree, struct error *err)
 {
-    size_t unused, all, flows;
+    bool by_cudnn = cuda->fused == NULL && cuda_network_needs_cudnn(cuda->network);
+    size_t unused, all, flows, most = by_cudnn ? PORTION_FLOWS_CUDNN : PORTION_FLOWS;
 
     CUDA_TRY(cudaMemGetInfo(&unused, &all));
     flows = unused / PORTION_SHARE / cuda_network_flow_octets(tree);
-    flows = flows < PORTION_FLOWS ? flows : PORTION_FLOWS;
+    flows = flows < most ? flows : most;
     cuda->base.portion = flows > 0 ? flows : 1;
     return 0;
 }

@@ -307,17 +307,21 @@ START_TEST(a_device_too_small_for_a_batch_takes_a_smaller_one)
 }
 END_TEST
 
+/* The way of a tree, and how many flows go that way at once. */
 START_TEST(the_way_of_a_tree_is_told)
 {
+    const struct fake_setup large = {.memory = (size_t)16 << 30};
+
     for (size_t i = 0; i < TREES; i++) {
         struct trial trial;
         struct engine *engine;
 
         small_trial(&trial, i);
-        fake_reset(NULL);
+        fake_reset(&large);
         engine = trial_engine(&trial, &engine_cuda, &(struct engine_options){0});
         ck_assert_ptr_nonnull(strstr(engine_path(engine), ways[i]));
         ck_assert_ptr_nonnull(strstr(engine_path(engine), "fake device"));
+        ck_assert_uint_eq(engine->portion, strcmp(ways[i], "cuDNN") == 0 ? 32768 : 65536);
         engine_close(engine);
         trial_deinit(&trial);
     }
