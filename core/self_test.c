@@ -325,7 +325,7 @@ static int learn(struct trial *trial, const struct lesson *lesson, struct self_t
             return r;
         r = accept_weights(trial, optimizer.rate, &largest->weights, err);
     }
-    return r < 0 ? r : forward(trial, &largest->logits, err);
+    return r < 0 ? r : each_way(trial, &largest->logits, err);
 }
 
 static int teach(struct trial *trial, const struct lesson *lesson, uint64_t seed,
