@@ -310,7 +310,7 @@ END_TEST
 /* The way of a tree, and how many flows go that way at once. */
 START_TEST(the_way_of_a_tree_is_told)
 {
-    const struct fake_setup large = {.memory = (size_t)16 << 30};
+    const struct fake_setup large = {.devices = 1, .capability = 90, .memory = (size_t)16 << 30};
 
     for (size_t i = 0; i < TREES; i++) {
         struct trial trial;
