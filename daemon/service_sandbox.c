@@ -114,28 +114,31 @@ static void allow_outputs(struct fence *fence, const struct service *service)
  * It gives its threads names, which from version 570 on it does not do without: it writes to
  * /proc/PID/task/TID/comm, in the daemon and in a training child. A rule can name the daemon's own folder,
  * but not that of a child to come, only all of /proc. For an ordinary user the kernel itself lets nothing be
- * written there but what is of that user's own processes. Root, with no capabilities even, could change the
+ * changed there but what is of that user's own processes. Root, with no capabilities even, could change the
  * kernel's settings: there the child goes without a GPU.
  */
-static void allow_driver(struct fence *fence, char *const *devices, size_t n)
+static void allow_driver(struct fence *fence, const struct config *config, char *const *devices, size_t n)
 {
     const char *cache = getenv("CUDA_CACHE_PATH");
+    bool root = geteuid() == 0;
 
+    if (root && config->retrain.directories[0] != '\0')
+        log_warning("sandbox.files leaves training no GPU, since the daemon runs as root");
     for (size_t i = 0; i < n; i++)
         allow(fence, devices[i], SANDBOX_UPDATE);
-    allow(fence, geteuid() != 0 ? "/proc" : "/proc/self/task", SANDBOX_UPDATE);
+    allow(fence, root ? "/proc/self/task" : "/proc", SANDBOX_UPDATE);
     if (cache != NULL)
         allow(fence, cache, SANDBOX_WRITE);
 }
 
 /* The module of the GPU engine, and where there is a GPU, what it takes. */
-static void allow_accelerator(struct fence *fence, const struct config_classify *config)
+static void allow_accelerator(struct fence *fence, const struct config *config)
 {
     glob_t found;
 
-    allow_folder_of(fence, engines_module(config), SANDBOX_EXECUTE);
+    allow_folder_of(fence, engines_module(&config->classify), SANDBOX_EXECUTE);
     if (glob("/dev/nvidia*", 0, NULL, &found) == 0)
-        allow_driver(fence, found.gl_pathv, found.gl_pathc);
+        allow_driver(fence, config, found.gl_pathv, found.gl_pathc);
     globfree(&found);
 }
 
@@ -158,7 +161,7 @@ static void allow_inputs(struct fence *fence, const struct service *service)
         allow(fence, config->retrain.tree, SANDBOX_READ);
     allow_list(fence, config->retrain.directories, SANDBOX_READ);
     if (config->classify.engine != CONFIG_ENGINE_CPU)
-        allow_accelerator(fence, &config->classify);
+        allow_accelerator(fence, config);
 }
 
 /* What this kernel does not have is said, and done without. */
