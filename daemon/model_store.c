@@ -134,13 +134,14 @@ static int leftovers_remove(const struct model_store *store, struct error *err)
 int model_store_open(struct model_store *store, const char *directory, unsigned keep, struct error *err)
 {
     struct model_store opened = {.keep = keep};
+    size_t length = strlen(directory);
 
     if (keep > MODEL_STORE_LIST_MAX - 2)
         return error_set(err, -EINVAL, "%s: %u earlier models are more than the %d that can be kept",
                          directory, keep, MODEL_STORE_LIST_MAX - 2);
-    if (strlen(directory) >= sizeof opened.directory)
+    if (length >= sizeof opened.directory)
         return error_set(err, -EINVAL, "%.64s...: the path is too long", directory);
-    (void)snprintf(opened.directory, sizeof opened.directory, "%s", directory);
+    memcpy(opened.directory, directory, length + 1);
     if (access(directory, W_OK | X_OK) < 0)
         return error_set(err, -errno, "%s: %s", directory, strerror(errno));
     int result = leftovers_remove(&opened, err);
