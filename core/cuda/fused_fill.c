@@ -254,11 +254,7 @@ static void run(struct job *job)
     size_t n_elements = job->fill->batch->tree->n_elements,
            n_tasks = n_elements + job->first_task[n_elements];
 
-    if (job->first_task[n_elements] > n_elements + 4)
-        pool_run(job->fill->pool, n_tasks, task, job);
-    else
-        for (size_t i = 0; i < n_tasks; i++)
-            task(job, 0, i);
+    pool_run(job->first_task[n_elements] > n_elements + 4 ? job->fill->pool : NULL, n_tasks, task, job);
 }
 
 static bool is_any_ordered(const struct fused_fill *fill)
