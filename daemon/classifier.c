@@ -189,15 +189,23 @@ static void judge(struct classifier *classifier, struct flow_batch *batch)
 static void *run(void *context)
 {
     struct classifier *classifier = context;
+    int64_t begun = clock_monotonic();
     struct flow_batch *batch;
 
     while ((batch = queue_pop(classifier->queue)) != NULL) {
+        int64_t came = clock_monotonic(), judged, handed;
+
         judge(classifier, batch);
         stats_judged(classifier->config.stats, batch);
         pthread_mutex_lock(&classifier->lock);
         classifier->batches++;
         pthread_mutex_unlock(&classifier->lock);
+        judged = clock_monotonic();
         writer_take(classifier->config.writer, batch, true);
+        handed = clock_monotonic();
+        stats_spend(classifier->config.stats,
+                    &(struct stats_spent){came - begun, judged - came, handed - judged});
+        begun = handed;
     }
     return NULL;
 }

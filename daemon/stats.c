@@ -104,6 +104,15 @@ void stats_judged(struct stats *stats, const struct flow_batch *batch)
     pthread_mutex_unlock(&stats->lock);
 }
 
+void stats_spend(struct stats *stats, const struct stats_spent *spent)
+{
+    pthread_mutex_lock(&stats->lock);
+    stats->counts.spent.waiting += spent->waiting;
+    stats->counts.spent.judging += spent->judging;
+    stats->counts.spent.handing += spent->handing;
+    pthread_mutex_unlock(&stats->lock);
+}
+
 void stats_delay(struct stats *stats, int64_t microseconds, size_t n)
 {
     pthread_mutex_lock(&stats->lock);

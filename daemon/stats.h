@@ -64,6 +64,13 @@ struct stats_output {
     uint64_t lost[STATS_LOSSES_N];
 };
 
+/* What the thread that judges did with its time, in microseconds. */
+struct stats_spent {
+    int64_t waiting; /* for flows */
+    int64_t judging;
+    int64_t handing; /* verdicts to the writer, who may be busy */
+};
+
 struct stats_snapshot {
     struct stats_source total; /* over all sources */
     uint64_t finished;         /* flows, as trackers and archive readers count them */
@@ -76,6 +83,7 @@ struct stats_snapshot {
     uint64_t labels_full; /* classified flows whose label found no row */
     size_t n_engines;
     struct stats_engine engines[STATS_ENGINES_MAX]; /* (n_engines) in order of their first batch */
+    struct stats_spent spent;
     struct stats_output verdicts;
     struct stats_output records;
     struct histogram
@@ -104,6 +112,9 @@ void stats_source(struct stats *stats, size_t index, const struct stats_source *
 
 /* A batch has its verdicts, or will have none. */
 void stats_judged(struct stats *stats, const struct flow_batch *batch);
+
+/* A batch has gone through the thread that judges. */
+void stats_spend(struct stats *stats, const struct stats_spent *spent);
 
 /* A batch was written.
  *

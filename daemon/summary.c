@@ -104,6 +104,14 @@ static void print_model(FILE *to, const struct summary *summary)
     (void)fputc('\n', to);
 }
 
+/* What the run waited for most. */
+static const char *bound_by(const struct stats_spent *spent)
+{
+    if (spent->judging >= spent->waiting && spent->judging >= spent->handing)
+        return "judging";
+    return spent->waiting >= spent->handing ? "reading" : "writing";
+}
+
 static void print_rate(FILE *to, const struct summary *summary)
 {
     const struct stats_snapshot *counts = summary->counts;
@@ -114,8 +122,11 @@ static void print_rate(FILE *to, const struct summary *summary)
         (void)fprintf(
             to, ", %s packets/s",
             number_text(text, (uint64_t)((double)counts->total.tracker.packets / summary->seconds)));
-    (void)fprintf(to, ", %s flows/s\n",
+    (void)fprintf(to, ", %s flows/s",
                   number_text(text, (uint64_t)((double)counts->finished / summary->seconds)));
+    if (summary->model != NULL && counts->classified + counts->unknown > 0)
+        (void)fprintf(to, ", bound by %s", bound_by(&counts->spent));
+    (void)fputc('\n', to);
 }
 
 static void print_output(FILE *to, const char *name, const struct stats_output *output)
