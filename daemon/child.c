@@ -25,7 +25,6 @@ struct child {
     struct evbuffer *text;
     struct event *readable;
     struct event *ended;
-    struct event *insist;
     struct child_events events;
 };
 
@@ -35,8 +34,6 @@ static void child_free(struct child *child)
         event_free(child->readable);
     if (child->ended != NULL)
         event_free(child->ended);
-    if (child->insist != NULL)
-        event_free(child->insist);
     if (child->text != NULL)
         evbuffer_free(child->text);
     if (child->pidfd >= 0)
@@ -102,15 +99,6 @@ static void on_ended(evutil_socket_t fd, short what, void *argument)
     events.end(events.context, status);
 }
 
-static void on_insist(evutil_socket_t fd, short what, void *argument)
-{
-    const struct child *child = argument;
-
-    (void)fd;
-    (void)what;
-    (void)kill(child->pid, SIGKILL);
-}
-
 /* Between fork and exec: only calls that are safe there. A priority that is refused is no reason not to run.
  */
 static void __attribute__((noreturn)) become(char *const arguments[], int output, pid_t parent)
@@ -142,8 +130,7 @@ static int watch(struct child *child, struct event_base *base)
     child->text = evbuffer_new();
     child->readable = event_new(base, child->pipe, EV_READ | EV_PERSIST, on_readable, child);
     child->ended = event_new(base, child->pidfd, EV_READ | EV_PERSIST, on_ended, child);
-    child->insist = evtimer_new(base, on_insist, child);
-    if (child->text == NULL || child->readable == NULL || child->ended == NULL || child->insist == NULL ||
+    if (child->text == NULL || child->readable == NULL || child->ended == NULL ||
         event_add(child->readable, NULL) < 0 || event_add(child->ended, NULL) < 0)
         return -ENOMEM;
     return 0;
@@ -200,14 +187,6 @@ int child_start(struct child **childp, struct event_base *base, char *const argu
     }
     *childp = child;
     return 0;
-}
-
-void child_terminate(struct child *child, unsigned seconds)
-{
-    struct timeval patience = {.tv_sec = seconds};
-
-    (void)kill(child->pid, SIGTERM);
-    (void)evtimer_add(child->insist, &patience);
 }
 
 void child_kill(struct child *child)

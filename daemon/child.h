@@ -34,10 +34,6 @@ struct child_events {
 int child_start(struct child **childp, struct event_base *base, char *const arguments[],
                 const struct child_events *events, struct error *err);
 
-/* Ask it to end (SIGTERM), and insist (SIGKILL) when it has not after some seconds; `end` is called as ever.
- */
-void child_terminate(struct child *child, unsigned seconds);
-
 /* Kill it, wait for it, and free, without any further call. NULL is fine. */
 void child_kill(struct child *child);
 

@@ -49,9 +49,6 @@ int archive_reader_open(struct archive_reader **readerp, const char *path, struc
  */
 int archive_reader_next(struct archive_reader *reader, struct record *record, struct error *err);
 
-/* Number of the line that archive_reader_next() returned last, from 1. */
-uint64_t archive_reader_line(const struct archive_reader *reader);
-
 const struct archive_reader_stats *archive_reader_stats(const struct archive_reader *reader);
 
 void archive_reader_close(struct archive_reader *reader);

@@ -63,11 +63,6 @@ void archive_reader_close(struct archive_reader *reader)
     free(reader);
 }
 
-uint64_t archive_reader_line(const struct archive_reader *reader)
-{
-    return reader->line;
-}
-
 const struct archive_reader_stats *archive_reader_stats(const struct archive_reader *reader)
 {
     return &reader->stats;

@@ -40,8 +40,3 @@ bool flow_key_sort(struct flow_key *key)
     key->destination_port = port;
     return true;
 }
-
-bool flow_key_is_loop(const struct flow_key *key)
-{
-    return compare_ends(key) == 0;
-}

@@ -24,9 +24,6 @@ _Static_assert(sizeof(struct flow_key) == 40, "compared and hashed as five 64-bi
  */
 bool flow_key_sort(struct flow_key *key);
 
-/* Both ends are the same: such a flow has one direction only. */
-bool flow_key_is_loop(const struct flow_key *key);
-
 /* Both halves of the 128-bit product, folded: every bit of the factors reaches every bit of the result. */
 static inline uint64_t flow_key_fold(uint64_t a, uint64_t b)
 {

@@ -473,11 +473,6 @@ int dataset_other(const struct dataset *dataset)
     return n > 0 && strcmp(dataset->labels[n - 1], DATASET_OTHER) == 0 ? (int)n - 1 : -1;
 }
 
-const char *dataset_capture(const struct dataset *dataset, size_t record)
-{
-    return dataset->groups[dataset->files[dataset->file[record]].group];
-}
-
 static int find_label(const char (*labels)[TREE_NAME_MAX], size_t n, const char *label)
 {
     for (size_t i = 0; i < n; i++) {

@@ -57,9 +57,6 @@ void dataset_free(struct dataset *dataset);
 /* Index of the label "other" (traffic of no class), -1 if there is none. */
 int dataset_other(const struct dataset *dataset);
 
-/* Name of the capture of a record. */
-const char *dataset_capture(const struct dataset *dataset, size_t record);
-
 /* Where each label of a data set is in a tree.
  *
  * map: (dataset->n_labels) filled with indices into tree->labels; -1 for "other" where the tree has none:

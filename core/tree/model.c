@@ -54,36 +54,6 @@ int model_new(struct model **modelp, struct tree *tree, uint64_t seed)
     return 0;
 }
 
-int model_copy(struct model **modelp, const struct model *from)
-{
-    struct tree *tree;
-    struct model *model;
-    int r = tree_parse(&tree, "model", from->tree->json, strlen(from->tree->json), NULL, 0, NULL);
-
-    if (r < 0)
-        return r;
-    r = model_new_blank(&model, tree);
-    if (r < 0) {
-        tree_free(tree);
-        return r;
-    }
-    memcpy(model->weights, from->weights, tree->n_weights * sizeof *model->weights);
-    memcpy(model->constants, from->constants, tree->n_constant_values * sizeof *model->constants);
-    memcpy(model->thresholds, from->thresholds, sizeof model->thresholds);
-    memcpy(model->parent, from->parent, sizeof model->parent);
-    memcpy(model->id, from->id, sizeof model->id);
-    model->temperature = from->temperature;
-    if (from->training != NULL) {
-        model->training = strdup(from->training);
-        if (model->training == NULL) {
-            model_free(model);
-            return -ENOMEM;
-        }
-    }
-    *modelp = model;
-    return 0;
-}
-
 void model_free(struct model *model)
 {
     if (model == NULL)

@@ -33,9 +33,6 @@ int model_new(struct model **modelp, struct tree *tree, uint64_t seed);
  * seconds to start. Otherwise as model_new(). */
 int model_new_blank(struct model **modelp, struct tree *tree);
 
-/* Another model with the same content. Return: 0, -ENOMEM. */
-int model_copy(struct model **modelp, const struct model *from);
-
 /* Free a model and its tree. NULL is fine. */
 void model_free(struct model *model);
 

@@ -29,8 +29,8 @@ static void read_archive(const char *path)
     while ((rc = archive_reader_next(reader, &record, &err)) != 0) {
         check(rc == 1 || rc == -EBADMSG);
         check(rc == 1 || strncmp(err.text, path, strlen(path)) == 0);
-        check(archive_reader_line(reader) >= line);
-        line = archive_reader_line(reader);
+        check(archive_reader_stats(reader)->lines >= line);
+        line = archive_reader_stats(reader)->lines;
         records += rc == 1;
         skipped += rc != 1;
     }

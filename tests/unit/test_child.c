@@ -90,20 +90,6 @@ START_TEST(it_runs_when_nobody_else_does)
 }
 END_TEST
 
-START_TEST(it_ends_when_told_or_is_made_to)
-{
-    struct heard heard;
-
-    child_terminate(start(&heard, "exec sleep 100"), 60);
-    finish(&heard);
-    ck_assert(WIFSIGNALED(heard.status));
-    ck_assert_int_eq(WTERMSIG(heard.status), SIGTERM);
-    child_terminate(start(&heard, "trap '' TERM; while :; do sleep 1; done"), 1);
-    finish(&heard);
-    ck_assert(WIFSIGNALED(heard.status));
-}
-END_TEST
-
 START_TEST(killed_it_says_nothing_more)
 {
     struct heard heard;
@@ -131,6 +117,5 @@ END_TEST
 int main(void)
 {
     return UNIT_RUN("child", lines_and_status_come_back, an_endless_line_comes_in_pieces,
-                    it_runs_when_nobody_else_does, it_ends_when_told_or_is_made_to,
-                    killed_it_says_nothing_more, what_cannot_run_is_named);
+                    it_runs_when_nobody_else_does, killed_it_says_nothing_more, what_cannot_run_is_named);
 }

@@ -106,9 +106,9 @@ START_TEST(folders_are_labels_and_stems_are_captures)
     ck_assert_uint_eq(dataset->n, 10);
     ck_assert_uint_eq(dataset->n_files, 4);
     ck_assert_uint_eq(dataset->n_groups, 3);
-    ck_assert_str_eq(dataset_capture(dataset, 0), "b");
+    ck_assert_str_eq(dataset->groups[dataset->files[dataset->file[0]].group], "b");
     ck_assert_uint_eq(dataset->label[0], 0);
-    ck_assert_str_eq(dataset_capture(dataset, 4), "a");
+    ck_assert_str_eq(dataset->groups[dataset->files[dataset->file[4]].group], "a");
     ck_assert_uint_eq(dataset->label[4], 1);
     ck_assert_uint_eq(dataset->files[0].group, dataset->files[2].group);
     ck_assert_uint_eq(dataset->files[2].records, 3);
