@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/tree/initialise.h"
-#include "core/tree/tree_json.h"
 
 /* Until they are fitted: mean 0, scale 1. */
 static void constants_init(struct model *model)

@@ -210,29 +210,45 @@ static uint64_t check_batch(struct layout *layout, struct device *device, uint32
     return copies;
 }
 
+/* A layout of a tree on a device. */
+struct rig {
+    struct tree *tree;
+    struct device device;
+    struct pool *pool;
+    struct layout layout;
+};
+
+static void rig_init(struct rig *rig, const char *tree, uint64_t seed)
+{
+    dice.state = seed;
+    fake_reset(NULL);
+    rig->tree = tree_of(tree);
+    ck_assert_int_eq(device_open(&rig->device, NULL), 0);
+    ck_assert_int_eq(pool_new(&rig->pool, THREADS, NULL), 0);
+    ck_assert_int_eq(layout_init(&rig->layout, rig->tree, rig->pool, NULL), 0);
+}
+
+static void rig_deinit(struct rig *rig)
+{
+    layout_deinit(&rig->layout);
+    pool_free(rig->pool);
+    device_close(&rig->device);
+    ck_assert_uint_eq(fake_leaks(), 0);
+    tree_free(rig->tree);
+}
+
 START_TEST(all_of_a_batch_arrives)
 {
     static const char *const trees[] = {"notebook", "flowtree"};
 
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
-        struct tree *tree = tree_of(trees[i]);
-        struct device device;
-        struct layout layout;
-        struct pool *pool;
+        struct rig rig;
 
-        dice.state = 41;
-        fake_reset(NULL);
-        ck_assert_int_eq(device_open(&device, NULL), 0);
-        ck_assert_int_eq(pool_new(&pool, THREADS, NULL), 0);
-        ck_assert_int_eq(layout_init(&layout, tree, pool, NULL), 0);
-        ck_assert_uint_eq(check_batch(&layout, &device, FEW), 1);
-        ck_assert_uint_gt(check_batch(&layout, &device, MANY), 1);
-        ck_assert_uint_eq(check_batch(&layout, &device, 1), 1);
-        layout_deinit(&layout);
-        pool_free(pool);
-        device_close(&device);
-        ck_assert_uint_eq(fake_leaks(), 0);
-        tree_free(tree);
+        rig_init(&rig, trees[i], 41);
+        ck_assert_uint_eq(check_batch(&rig.layout, &rig.device, FEW), 1);
+        ck_assert_uint_gt(check_batch(&rig.layout, &rig.device, MANY), 1);
+        ck_assert_uint_eq(check_batch(&rig.layout, &rig.device, 1), 1);
+        rig_deinit(&rig);
     }
 }
 END_TEST
@@ -240,34 +256,23 @@ END_TEST
 /* Whichever piece fails, the call says so. */
 START_TEST(a_piece_that_cannot_be_sent_is_an_error)
 {
-    struct tree *tree = tree_of("notebook");
-    struct device device;
-    struct layout layout;
-    struct pool *pool;
     struct batch *batch;
+    struct rig rig;
     int rc = -1;
 
-    dice.state = 42;
-    fake_reset(NULL);
-    batch = batch_of(tree, MANY);
-    ck_assert_int_eq(device_open(&device, NULL), 0);
-    ck_assert_int_eq(pool_new(&pool, THREADS, NULL), 0);
-    ck_assert_int_eq(layout_init(&layout, tree, pool, NULL), 0);
+    rig_init(&rig, "notebook", 42);
+    batch = batch_of(rig.tree, MANY);
     for (uint64_t n = 0; rc != 0; n++) {
         struct error err = {0};
 
         fake_fail(FAKE_COPY, n, FAKE_NO_MEMORY, false);
-        rc = layout_take(&layout, &device, batch, NULL, &err);
+        rc = layout_take(&rig.layout, &rig.device, batch, NULL, &err);
         ck_assert_msg(rc == 0 ? n > 1 : rc == -ENOMEM && err.code == rc, "copy %lu: %d: %s", (unsigned long)n,
                       rc, err.text);
-        ck_assert_int_eq(device_wait(&device, NULL), 0);
+        ck_assert_int_eq(device_wait(&rig.device, NULL), 0);
     }
     batch_free(batch);
-    layout_deinit(&layout);
-    pool_free(pool);
-    device_close(&device);
-    ck_assert_uint_eq(fake_leaks(), 0);
-    tree_free(tree);
+    rig_deinit(&rig);
 }
 END_TEST
 
