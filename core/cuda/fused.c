@@ -8,7 +8,7 @@
 #include "core/cuda/status.h"
 
 enum {
-    PORTIONS = 2, /* under way at once: more gain nothing */
+    PORTIONS = 2, /* under way at once: a prototype gained nothing by a third */
 
     /* Flows of one: enough for the kernels to fill a device, few enough that the first are on their way soon
      * while the host packs the next. */

@@ -5,11 +5,11 @@
  * the columns, and for each list that is walked its flows in order of falling length, so that the sequences
  * side by side end at about the same time.
  *
- * The copy is what bounds large batches: one PCIe 5 link carries 54 GB/s, the kernels take about half its
- * time. So each column goes over in the fewest octets that hold its values exactly (fused_columns.h): a flow
- * of the notebook tree at full length is 628 octets, not the 1,640 that it is as floats, and a link carries
- * 86 million of them a second. To put those together takes some fifteen processors, which mostly wait for
- * memory (tests/bench/bench_fill.c).
+ * The copy is what bounds large batches: one PCIe 5 link carries 54 GB/s, and prototypes of the kernels took
+ * half its time. So each column goes over in the fewest octets that hold its values exactly
+ * (fused_columns.h): a flow of the notebook tree at full length is 628 octets, not the 1,640 that it is as
+ * floats, and a link carries 86 million of them a second. To put those together takes ten to fifteen
+ * processors, which mostly wait for memory (tests/bench/bench_fill.c).
  */
 #ifndef CORE_CUDA_FUSED_FILL_H
 #define CORE_CUDA_FUSED_FILL_H

@@ -7,7 +7,8 @@
 #include "core/cuda/status.h"
 
 /* Steps times lanes up to which many lanes a sequence are faster than tensor cores, which need a full device:
- * the notebook tree at full length has 2,400 a flow. Measured on an H100. */
+ * the notebook tree at full length has 2,400 a flow. A guess: prototypes of both changed places between 4,096
+ * and 8,192 such flows on an H100. */
 static const uint64_t LANES_STEPS_MAX = 12UL * 1000 * 1000;
 
 int fused_portion_init(struct fused_portion *portion, struct device *device, struct error *err)

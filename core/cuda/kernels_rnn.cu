@@ -64,6 +64,8 @@ static __global__ void give_states(struct kernel_states states, float *theirs, c
 cudaError_t kernel_states_take(cudaStream_t stream, const struct kernel_states *states, float *ours,
                                const float *theirs)
 {
+    if (states->n == 0)
+        return cudaSuccess;
     KERNEL_LAUNCH(take_states, cells_blocks(states->n, states->directions * states->units), CELLS_THREADS, 0,
                   stream, *states, ours, theirs);
     return cudaGetLastError();
@@ -72,6 +74,8 @@ cudaError_t kernel_states_take(cudaStream_t stream, const struct kernel_states *
 cudaError_t kernel_states_give(cudaStream_t stream, const struct kernel_states *states, float *theirs,
                                const float *ours)
 {
+    if (states->n == 0)
+        return cudaSuccess;
     KERNEL_LAUNCH(give_states, cells_blocks(states->n, states->directions * states->units), CELLS_THREADS, 0,
                   stream, *states, theirs, ours);
     return cudaGetLastError();

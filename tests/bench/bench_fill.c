@@ -16,7 +16,7 @@
 
 enum { ROUNDS = 21, FLOWS = 65536, PORTION = 16384 };
 
-static const double LINK = 54e9; /* octets a second: PCIe 5, 16 lanes, as measured with large copies */
+static const double LINK = 54e9; /* octets a second: PCIe 5, 16 lanes, what large copies reach */
 
 static const struct bench_work works[] = {
     {"notebook 100/50/50", "notebook", NULL, 100, 50, false},
